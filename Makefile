@@ -1,0 +1,69 @@
+# Simpool: one-word commands. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# mypy checks one handler folder at a time: their names are routes, not Python packages.
+HANDLERS = $(wildcard supabase/functions/*/index.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-python test-sql test-container test-js lint type fmt bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.runtime: requirements/local.txt pyproject.toml
+	@echo "setting up $(VENV) (first time: about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "installing the development tools"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/.runtime ## run the whole pool on this machine once, and check its result
+	@$(BIN)/python -m local demo
+
+up: $(VENV)/.runtime ## start the local stand-in for Supabase and leave it running
+	@$(BIN)/python -m local up
+
+test: lint type test-python test-sql ## everything that must pass
+
+test-python: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-sql: $(VENV)/.dev ## pgTAP on Debian's Postgres with real pg_cron
+	$(BIN)/python -m tests.pgtap
+
+test-container: $(VENV)/.dev ## the database tests in a container
+	SIMPOOL_TEST_DATABASE=container $(BIN)/python -m pytest tests/db
+
+lint: $(VENV)/.dev ## ruff, import-linter and sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar supabase/migrations sql_tests local
+
+type: $(VENV)/.dev ## mypy, strict, on source and tests
+	$(BIN)/mypy
+	@for handler in $(HANDLERS); do $(BIN)/mypy $$handler || exit 1; done
+
+fmt: $(VENV)/.dev ## format Python and SQL
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar supabase/migrations sql_tests local
+
+bench: $(VENV)/.dev ## run every benchmark
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: ## pin the dependencies again, with hashes
+	@for extra in functions local dev; do \
+	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-package simpool --custom-compile-command "make lock" --extra $$extra -o requirements/$$extra.txt || exit 1; done
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" -o requirements/node.txt
+
+clean: ## remove what the commands above have made
+	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

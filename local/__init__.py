@@ -1,0 +1,1 @@
+"""The local stand-in for `supabase start`, without Docker. For development only."""

@@ -1,0 +1,1 @@
+"""The node: one agent on one machine that runs chunks for the pool."""

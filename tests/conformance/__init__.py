@@ -1,0 +1,1 @@
+"""The real Supabase clients against the stand-in, or any other Supabase."""
