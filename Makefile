@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HANDLERS = $(wildcard supabase/functions/*/index.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-python test-sql test-container test-js lint type fmt bench lock clean
+.PHONY: help demo up test test-python test-sql test-system test-container lint type fmt bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -31,11 +31,14 @@ up: $(VENV)/.runtime ## start the local stand-in for Supabase and leave it runni
 
 test: lint type test-python test-sql ## everything that must pass
 
-test-python: $(VENV)/.dev
+test-python: $(VENV)/.dev ## the Python tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-sql: $(VENV)/.dev ## pgTAP on Debian's Postgres with real pg_cron
 	$(BIN)/python -m tests.pgtap
+
+test-system: $(VENV)/.dev ## the database tests on Debian's Postgres with real pg_cron
+	SIMPOOL_TEST_DATABASE=system $(BIN)/python -m pytest -n 2 --dist loadgroup tests/db
 
 test-container: $(VENV)/.dev ## the database tests in a container
 	SIMPOOL_TEST_DATABASE=container $(BIN)/python -m pytest tests/db
