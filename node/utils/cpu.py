@@ -1,0 +1,209 @@
+"""How many workers a machine can feed: its fast cores, within what it may use."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+CPUS = "/sys/devices/system/cpu"
+CGROUPS = "/sys/fs/cgroup"
+ARM = frozenset({"arm64", "aarch64"})
+X86 = frozenset({"x86_64", "amd64"})
+# A core of the lowest tier still counts as fast when it is nearly as fast as the fastest one.
+NEARLY_AS_FAST = 0.75
+
+
+class Probe(Protocol):
+    """What detection may ask a machine."""
+
+    system: str
+    machine: str
+
+    def read(self, path: str) -> str | None:
+        """Text of a file, None where it cannot be read."""
+
+    def sysctl(self, name: str) -> str | None:
+        """A kernel value of macOS, None where there is none."""
+
+    def allowed(self) -> frozenset[int] | None:
+        """Numbers of the CPUs this process may run on, None where the system does not say."""
+
+    def logical(self) -> int:
+        """Number of logical CPUs."""
+
+    def physical(self) -> int | None:
+        """Number of physical cores, None where the system does not say."""
+
+
+class SystemProbe:
+    """Asks the machine this process runs on."""
+
+    def __init__(self) -> None:
+        self.system = platform.system().lower()
+        self.machine = platform.machine().lower()
+
+    def read(self, path: str) -> str | None:
+        """Text of a file, None where it cannot be read."""
+        try:
+            return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return None
+
+    def sysctl(self, name: str) -> str | None:
+        """A kernel value of macOS, None where there is none."""
+        command = shutil.which("sysctl", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        if self.system != "darwin" or command is None:
+            return None
+        answer = subprocess.run(
+            [command, "-n", name], capture_output=True, text=True, check=False, timeout=5
+        )
+        return answer.stdout.strip() or None
+
+    def allowed(self) -> frozenset[int] | None:
+        """Numbers of the CPUs this process may run on, None where the system does not say."""
+        if hasattr(os, "sched_getaffinity"):
+            return frozenset(os.sched_getaffinity(0))
+        return None
+
+    def logical(self) -> int:
+        """Number of logical CPUs."""
+        return os.cpu_count() or 1
+
+    def physical(self) -> int | None:
+        """Number of physical cores, None where the system does not say."""
+        return psutil.cpu_count(logical=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Cores of a machine.
+
+    `total` is the logical CPUs this process may use, `optimal` the workers to run unless the
+    owner says otherwise, `physical` the cores the machine is built with.
+    """
+
+    total: int
+    optimal: int
+    physical: int
+
+
+def detect_cores(probe: Probe | None = None) -> Cores:
+    """Cores of this machine, within the affinity and the CPU quota of this process."""
+    probe = probe or SystemProbe()
+    usable = _usable(probe)
+    logical = len(usable) if usable is not None else probe.logical()
+    limit = _quota(probe) if probe.system == "linux" else None
+    total = logical if limit is None else min(logical, limit)
+    optimal = min(total, _optimal(probe, usable, logical))
+    physical = probe.physical() or probe.logical()
+    return Cores(total=total, optimal=max(1, optimal), physical=physical)
+
+
+def _usable(probe: Probe) -> list[int] | None:
+    allowed = probe.allowed()
+    return sorted(allowed) if allowed else None
+
+
+def _optimal(probe: Probe, usable: list[int] | None, logical: int) -> int:
+    if probe.system == "darwin" and probe.machine in ARM:
+        return _positive(probe.sysctl("hw.perflevel0.logicalcpu")) or logical
+    if probe.system == "linux" and probe.machine in ARM:
+        return _big_cores(probe, _numbers(probe, usable)) or logical
+    if probe.machine in X86:
+        return _physical_cores(probe, usable) or logical
+    return logical
+
+
+def _numbers(probe: Probe, usable: list[int] | None) -> Iterable[int]:
+    return range(probe.logical()) if usable is None else usable
+
+
+def _big_cores(probe: Probe, cpus: Iterable[int]) -> int:
+    """Cores above the slowest tier, 0 where the kernel does not publish capacities."""
+    capacities = [
+        capacity
+        for cpu in cpus
+        if (capacity := _positive(probe.read(f"{CPUS}/cpu{cpu}/cpu_capacity")))
+    ]
+    if not capacities:
+        return 0
+    slowest, fastest = min(capacities), max(capacities)
+    return sum(
+        capacity > slowest or capacity >= NEARLY_AS_FAST * fastest for capacity in capacities
+    )
+
+
+def _physical_cores(probe: Probe, usable: list[int] | None) -> int:
+    """Distinct cores among the usable CPUs, so that hyper-threads of one core count once."""
+    if probe.system != "linux":
+        return probe.physical() or 0
+    cores = {_core_of(probe, cpu) for cpu in _numbers(probe, usable)}
+    return probe.physical() or 0 if None in cores else len(cores)
+
+
+def _core_of(probe: Probe, cpu: int) -> tuple[str, str] | None:
+    package = probe.read(f"{CPUS}/cpu{cpu}/topology/physical_package_id")
+    siblings = probe.read(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list")
+    return (package, siblings) if package is not None and siblings is not None else None
+
+
+def _quota(probe: Probe) -> int | None:
+    """Whole CPUs this process may burn at once under its cgroups, None without a limit."""
+    shares = [share for share in _shares(probe) if share is not None]
+    return max(1, int(min(shares))) if shares else None
+
+
+def _shares(probe: Probe) -> Iterator[float | None]:
+    for line in (probe.read("/proc/self/cgroup") or "").splitlines():
+        _, controllers, path = line.split(":", 2) if line.count(":") > 1 else ("", "none", "/")
+        if not controllers:
+            yield from (_share_v2(probe, f"{CGROUPS}{folder}") for folder in _upwards(path))
+        elif "cpu" in controllers.split(","):
+            yield from (_share_v1(probe, controllers, folder) for folder in _upwards(path))
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """The folder and each above it: a quota of any of them binds; the last is the root, ''."""
+    parts = [part for part in path.split("/") if part and part != ".."]
+    for length in range(len(parts), -1, -1):
+        yield "".join(f"/{part}" for part in parts[:length])
+
+
+def _share_v2(probe: Probe, folder: str) -> float | None:
+    match = re.fullmatch(r"(\d+) (\d+)", probe.read(f"{folder}/cpu.max") or "")
+    return _ratio(match[1], match[2]) if match else None
+
+
+def _share_v1(probe: Probe, controllers: str, folder: str) -> float | None:
+    for mount in (controllers, "cpu"):
+        base = f"{CGROUPS}/{mount}{folder}"
+        quota = probe.read(f"{base}/cpu.cfs_quota_us")
+        period = probe.read(f"{base}/cpu.cfs_period_us")
+        if quota is not None and period is not None:
+            return _ratio(quota, period)
+    return None
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    part, whole = _positive(quota), _positive(period)
+    return part / whole if part and whole else None
+
+
+def _positive(text: str | None) -> int | None:
+    """The number in the text, None where it holds none or one below 1."""
+    try:
+        number = int(text or "")
+    except ValueError:
+        return None
+    return number if number > 0 else None
