@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # mypy checks one handler folder at a time: their names are routes, not Python packages.
 HANDLERS = $(wildcard supabase/functions/*/index.py)
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-package simpool --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-python test-sql test-system test-container lint type fmt bench lock clean
@@ -61,12 +63,11 @@ fmt: $(VENV)/.dev ## format Python and SQL
 bench: $(VENV)/.dev ## run every benchmark
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lock: ## pin the dependencies again, with hashes
-	@for extra in functions local dev; do \
-	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-package simpool --custom-compile-command "make lock" --extra $$extra -o requirements/$$extra.txt || exit 1; done
-	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make lock" -o requirements/node.txt
+lock: $(VENV)/.dev ## pin the dependencies again, with hashes
+	$(LOCK) pyproject.toml -o requirements/node.txt
+	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
+	$(LOCK) pyproject.toml --extra local --extra dev -o requirements/dev.txt
+	$(LOCK) supabase/functions/requirements.in -c requirements/local.txt -o requirements/functions.txt
 
 clean: ## remove what the commands above have made
 	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
