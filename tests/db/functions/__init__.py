@@ -1,0 +1,1 @@
+"""Tests of the HTTP handlers on a real Postgres."""

@@ -1,0 +1,1 @@
+"""Tests of the HTTP handlers without any I/O."""

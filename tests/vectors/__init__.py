@@ -1,0 +1,1 @@
+"""Signed requests shared by the tests of both sides."""
