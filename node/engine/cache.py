@@ -1,0 +1,91 @@
+"""Where compiled kernels are kept.
+
+numba's disk cache can crash processes that write it at the same time, and its index does not notice
+a change in a module that a cached function calls.  So every process takes a directory that no other
+process holds, below one named by the digest of the engine's sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+import numba
+import numpy as np
+
+_config: Any = numba.config  # its settings are attributes made at run time
+_KERNELS = Path(__file__).parent
+_held: dict[Path, IO[bytes]] = {}
+
+
+def configure_cache(path: Path) -> Path:
+    """Keep compiled kernels below `path`; call it before the first `get_engine`.
+
+    Gives the directory taken: the first that no other running process holds.  Without this call
+    nothing is kept on disk and every process compiles the kernels anew.
+    """
+    path = Path(path).resolve()
+    if path not in _held:
+        _take(path)
+    return Path(_config.CACHE_DIR)
+
+
+def cache_is_configured() -> bool:
+    """Tell whether compiled kernels are kept on disk."""
+    return bool(_held)
+
+
+def _take(path: Path) -> None:
+    version = path / sources_digest()
+    _drop_other_versions(version)
+    for number in count():
+        directory = version / str(number)
+        if lock := _locked(directory):
+            _held[path] = lock
+            _config.CACHE_DIR = str(directory)
+            return
+
+
+def sources_digest() -> str:
+    """Name everything that the compiled code depends on."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    for source in sorted(_KERNELS.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _drop_other_versions(version: Path) -> None:
+    """Remove what no process holds; one that is still held goes with a later start."""
+    for other in version.parent.glob("*/*"):
+        if other.parent != version and (lock := _locked(other)):
+            lock.close()
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _locked(directory: Path) -> IO[bytes] | None:
+    """Hold a directory until this process ends, or give None where another one does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory / "lock").open("ab")
+    try:
+        _lock(lock)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
