@@ -208,7 +208,8 @@ def refusal(
     return BY_STATUS.get(status, ServerError)(message, details=details)
 
 
-def by_code(code: str) -> int | None:
+def status_of(code: object) -> int:
     """Return the status that belongs to a code of the error envelope."""
     known = {error.code: status for status, error in BY_STATUS.items()}
-    return {**known, RateLimitedError.code: RateLimitedError.status}.get(code)
+    known[RateLimitedError.code] = RateLimitedError.status
+    return known.get(str(code), ServerError.status)

@@ -1,0 +1,187 @@
+"""Access tokens: checked when a user sends one, made when a node asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import httpx
+import jwt
+from jwt import PyJWK
+
+from _shared.database import Actor
+from _shared.errors import ForbiddenError, TokenRefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from _shared.settings import Settings
+
+ROLE: Final = "authenticated"
+ASYMMETRIC: Final = ("ES256", "RS256", "EdDSA")
+LEEWAY_SECONDS: Final = 30
+KEYS_LIVE_SECONDS: Final = 600.0
+KEYS_ASKED_EVERY_SECONDS: Final = 30.0
+FETCH_TIMEOUT_SECONDS: Final = 5.0
+
+Clock = Callable[[], float]
+
+
+class KeySource(Protocol):
+    """Where the public keys of the sign-in service come from."""
+
+    async def find(self, kid: str) -> PyJWK | None:
+        """Return the key of this id, or None when there is none."""
+
+
+@dataclass(frozen=True)
+class GivenKeys:
+    """A key set that the operator configured."""
+
+    jwks: Mapping[str, Any]
+
+    async def find(self, kid: str) -> PyJWK | None:
+        """Return the key of this id, or None when there is none."""
+        return _keys(self.jwks).get(kid)
+
+
+@dataclass
+class FetchedKeys:
+    """The key set that the sign-in service publishes, kept for ten minutes.
+
+    An unknown key id makes it ask again, at most every half minute: keys rotate. When the service
+    does not answer, the keys it gave before stay good.
+    """
+
+    url: str
+    client: httpx.AsyncClient
+    clock: Clock
+    _known: dict[str, PyJWK] = field(default_factory=dict)
+    _asked_at: float | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def find(self, kid: str) -> PyJWK | None:
+        """Return the key of this id, or None when there is none."""
+        async with self._lock:
+            if self._is_due(kid):
+                await self._fetch()
+        return self._known.get(kid)
+
+    def _is_due(self, kid: str) -> bool:
+        if self._asked_at is None:
+            return True
+        age = self.clock() - self._asked_at
+        limit = KEYS_LIVE_SECONDS if kid in self._known else KEYS_ASKED_EVERY_SECONDS
+        return age >= limit
+
+    async def _fetch(self) -> None:
+        try:
+            response = await self.client.get(self.url, timeout=FETCH_TIMEOUT_SECONDS)
+            response.raise_for_status()
+            self._known = _keys(response.json())
+        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+            if not self._known:
+                raise UnavailableError("The sign-in service does not answer.") from error
+        self._asked_at = self.clock()
+
+
+def _keys(jwks: Mapping[str, Any]) -> dict[str, PyJWK]:
+    usable = {}
+    for key in jwks["keys"]:
+        try:
+            usable[str(key["kid"])] = PyJWK.from_dict(key)
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+            continue  # one key we cannot read must not shut out the users of the others
+    return usable
+
+
+@dataclass(frozen=True)
+class UserTokens:
+    """Checks the access tokens of users."""
+
+    keys: KeySource
+    secret: str | None
+    clock: Clock
+
+    async def check(self, token: str) -> Actor:
+        """Return whom the token speaks for; raises TokenRefusedError or ForbiddenError."""
+        claims = self._decode(token, *await self._key(token))
+        if "node_id" in claims:
+            raise ForbiddenError("This call is for users; a node cannot make it.")
+        if claims.get("role") != ROLE or not _is_uuid(claims["sub"]):
+            raise TokenRefusedError("The token does not belong to a signed-in user.")
+        return Actor(ROLE, claims)
+
+    async def _key(self, token: str) -> tuple[Any, str]:
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError as error:
+            raise TokenRefusedError("The token is not a JWT.") from error
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm == "HS256" and self.secret:
+            return self.secret, algorithm
+        key = (
+            await self.keys.find(kid) if isinstance(kid, str) and algorithm in ASYMMETRIC else None
+        )
+        if key is None or key.algorithm_name != algorithm:
+            raise TokenRefusedError("The token is signed with an unknown key.")
+        return key, algorithm
+
+    def _decode(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=ROLE,
+                options={
+                    "require": ["exp", "sub", "role"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise TokenRefusedError("The token is not valid.") from error
+        expires = claims["exp"]
+        if not isinstance(expires, int | float) or expires + LEEWAY_SECONDS <= self.clock():
+            raise TokenRefusedError("The token has expired; sign in again.")
+        return claims
+
+
+@dataclass(frozen=True)
+class NodeTokens:
+    """Makes the short-lived tokens with which nodes reach the pool's tables and topics."""
+
+    settings: Settings
+    clock: Clock
+
+    def issue(self, node_id: str) -> tuple[str, int]:
+        """Return a token for this node, and when it expires in unix seconds."""
+        now = int(self.clock())
+        expires = now + self.settings.token_lifetime
+        claims = {
+            "iss": self.settings.token_issuer,
+            "sub": node_id,
+            "aud": ROLE,
+            "role": ROLE,
+            "node_id": node_id,
+            "iat": now,
+            "exp": expires,
+        }
+        return self._sign(claims), expires
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        key = self.settings.signing_key
+        if key is None:
+            return jwt.encode(claims, self.settings.jwt_secret or "", algorithm="HS256")
+        private = PyJWK.from_dict(dict(key), algorithm="ES256")
+        return jwt.encode(claims, private, algorithm="ES256", headers={"kid": key["kid"]})
+
+
+def _is_uuid(text: Any) -> bool:
+    try:
+        uuid.UUID(text)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
