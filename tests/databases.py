@@ -1,0 +1,217 @@
+"""Databases for tests: one server per session, a fresh database per test, from a template."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import sql
+
+from local import bootstrap
+from local.config import DSN_SCHEMES, EMBEDDED, SYSTEM, Settings
+from local.installation import Installation
+from local.migrations import push
+from local.postgres import SUPERUSER, Cluster, ExternalServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.postgres import Server
+
+VARIABLE: Final = "SIMPOOL_TEST_DATABASE"
+CONTAINER: Final = "container"
+#: the database that real pg_cron serves, where it is installed
+CRON_DATABASE: Final = "postgres"
+CRON_SETTINGS: Final = {
+    "shared_preload_libraries": "pg_cron",
+    "cron.database_name": CRON_DATABASE,
+    "cron.use_background_workers": "on",
+}
+
+
+@dataclass
+class TestDatabase:
+    """One database, and who can be in it."""
+
+    __test__ = False  # pytest shall not take it for a test class
+
+    server: Server
+    name: str
+    _connections: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def admin_dsn(self) -> str:
+        """The DSN of the superuser."""
+        return self.server.dsn(SUPERUSER, self.name)
+
+    @property
+    def dsn(self) -> str:
+        """The DSN of role postgres, as migrations and handlers use it."""
+        return self.server.dsn("postgres", self.name)
+
+    @property
+    def authenticator_dsn(self) -> str:
+        """The DSN of the role that the REST API logs in as."""
+        return self.server.dsn("authenticator", self.name)
+
+    def connect(
+        self, role: str | None = None, claims: Mapping[str, Any] | None = None
+    ) -> psycopg.Connection:
+        """A connection as `postgres`, or as `role` with `claims` as the REST API sets them."""
+        dsn = self.dsn if role is None else self.authenticator_dsn
+        connection = self._open(dsn)
+        if role is not None:
+            payload = json.dumps({"role": role, **(claims or {})})
+            connection.execute(
+                "select set_config('request.jwt.claims', %s, false), set_config('role', %s, false)",
+                (payload, role),
+            )
+        return connection
+
+    def connect_as_admin(self) -> psycopg.Connection:
+        """A connection as the superuser."""
+        return self._open(self.admin_dsn)
+
+    def create_user(self, email: str) -> str:
+        """A user who could sign in, were there a password."""
+        with psycopg.connect(self.admin_dsn) as connection:
+            row = connection.execute(
+                """
+                insert into auth.users (
+                  id, aud, role, email, email_confirmed_at, raw_app_meta_data,
+                  raw_user_meta_data, created_at, updated_at
+                )
+                values (
+                  gen_random_uuid(), 'authenticated', 'authenticated', %s, now(),
+                  '{"provider": "email", "providers": ["email"]}', '{}', now(), now()
+                )
+                returning id
+                """,
+                (email,),
+            ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def close(self) -> None:
+        """Closes every connection that was opened here."""
+        self._connections.close()
+
+    def _open(self, dsn: str) -> psycopg.Connection:
+        return self._connections.enter_context(
+            contextlib.closing(psycopg.connect(dsn, autocommit=True))
+        )
+
+
+@dataclass
+class DatabaseServer:
+    """The server of a test session; makes and drops databases on it."""
+
+    server: Server
+    migrations_dir: Path = Settings().migrations_dir
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _templates: dict[str, str] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[TestDatabase]:
+        """A fresh database with the platform and our migrations."""
+        with self._copy_of(self._migrated_template()) as database:
+            # jobs keep the name of the database that they were scheduled in
+            with psycopg.connect(database.admin_dsn) as connection:
+                connection.execute("update cron.job set database = current_database()")
+            yield database
+
+    @contextlib.contextmanager
+    def platform_database(self) -> Iterator[TestDatabase]:
+        """A fresh database with the platform only, as a new project has it."""
+        with self._copy_of(self._platform_template()) as database:
+            yield database
+
+    def close(self) -> None:
+        """Drops what is left: the templates."""
+        for name in self._templates.values():
+            self._drop(name)
+        self._templates.clear()
+
+    def _platform_template(self) -> str:
+        if "platform" not in self._templates:
+            name = self._create("template0")
+            self._templates["platform"] = name
+            bootstrap.prepare_database(self.server, name)
+        return self._templates["platform"]
+
+    def _migrated_template(self) -> str:
+        if "migrated" not in self._templates:
+            name = self._create(self._platform_template())
+            self._templates["migrated"] = name
+            push(self.server.dsn("postgres", name), self.migrations_dir)
+        return self._templates["migrated"]
+
+    @contextlib.contextmanager
+    def _copy_of(self, template: str) -> Iterator[TestDatabase]:
+        database = TestDatabase(self.server, self._create(template))
+        try:
+            yield database
+        finally:
+            database.close()
+            self._drop(database.name)
+
+    def _create(self, template: str) -> str:
+        name = f"simpool_test_{os.getpid()}_{next(self._numbers)}"
+        command = sql.SQL("create database {} template {} owner postgres encoding 'UTF8'")
+        self._execute(command.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def _execute(self, command: sql.Composed) -> None:
+        with psycopg.connect(self.server.dsn(SUPERUSER), autocommit=True) as connection:
+            connection.execute(command)
+
+
+@contextlib.contextmanager
+def open_server(choice: str | None = None) -> Iterator[DatabaseServer]:
+    """The server that `SIMPOOL_TEST_DATABASE` chooses; what was started is stopped."""
+    with (
+        public_directory() as directory,
+        _start(choice or os.environ.get(VARIABLE, EMBEDDED), directory) as server,
+    ):
+        bootstrap.prepare_server(server)
+        with contextlib.closing(DatabaseServer(server)) as databases:
+            yield databases
+
+
+@contextlib.contextmanager
+def public_directory() -> Iterator[Path]:
+    """A temporary directory that the user of Postgres can enter, also when we are root."""
+    with tempfile.TemporaryDirectory(prefix="simpool-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def system_cluster(directory: Path) -> Cluster:
+    """A throwaway cluster of the installed Postgres, with pg_cron where that is installed."""
+    installation = Installation.system()
+    settings = CRON_SETTINGS if installation.has_cron else {}
+    return Cluster(directory, installation=installation, durable=False, settings=settings)
+
+
+@contextlib.contextmanager
+def _start(choice: str, directory: Path) -> Iterator[Server]:
+    if choice == EMBEDDED:
+        with Cluster(directory, durable=False) as cluster:
+            yield cluster
+    elif choice == SYSTEM:
+        with system_cluster(directory) as cluster:
+            yield cluster
+    elif choice.startswith(DSN_SCHEMES):
+        yield ExternalServer(choice)
+    else:
+        raise ValueError(f"{VARIABLE}={choice!r}: use embedded, system, container or a DSN")
