@@ -1,0 +1,149 @@
+"""A logical replication stream over the low-level protocol API of psycopg.
+
+The slot is temporary: it holds back the log of the database only while this connection lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, Self
+
+import psycopg
+from psycopg import generators
+from psycopg.pq import ExecStatus
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier, Literal
+
+from local.realtime.errors import ReplicationLostError
+from local.realtime.pgoutput import Keepalive, parse_stream, standby_status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from psycopg import AsyncConnection
+    from psycopg.sql import Composable
+
+#: text output must not depend on the settings of the server
+SESSION_OPTIONS: Final = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+#: seconds between two confirmations of what has been read
+CONFIRM_INTERVAL: Final = 5.0
+_WOULD_BLOCK: Final = 0
+
+
+class ReplicationStream:
+    """The changes of some publications from now on, in commit order."""
+
+    def __init__(self, connection: AsyncConnection, clock: Callable[[], float]) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._blocks: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._failure: ReplicationLostError | None = None
+        self._position = 0
+        self._confirmed_at = clock()
+
+    @classmethod
+    async def open(
+        cls, dsn: str, publications: Sequence[str], slot: str, clock: Callable[[], float]
+    ) -> Self:
+        """Connect, create a temporary slot, and start to stream."""
+        connection = await psycopg.AsyncConnection.connect(
+            dsn,
+            autocommit=True,
+            row_factory=tuple_row,
+            replication="database",
+            application_name="realtime_replication",
+            options=SESSION_OPTIONS,
+        )
+        stream = cls(connection, clock)
+        try:
+            await stream._start(publications, slot)
+        except BaseException:
+            await connection.close()
+            raise
+        return stream
+
+    async def close(self) -> None:
+        """End the stream; the slot goes with it."""
+        if not self._connection.closed:
+            asyncio.get_running_loop().remove_reader(self._connection.fileno())
+        await self._connection.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the plugin's messages; raises ReplicationLostError when the server goes away."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._blocks:
+                message = self._unwrap(self._blocks.popleft())
+                if message is not None:
+                    yield message
+            self._confirm_sometimes()
+            if self._failure is not None:
+                raise self._failure
+
+    async def _start(self, publications: Sequence[str], slot: str) -> None:
+        await self._connection.execute(
+            SQL("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT").format(
+                Identifier(slot)
+            )
+        )
+        names = ",".join(f'"{publication}"' for publication in publications)
+        await self._start_copying(
+            SQL(
+                "START_REPLICATION SLOT {} LOGICAL 0/0 (proto_version '1', publication_names {})"
+            ).format(Identifier(slot), Literal(names))
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._connection.fileno(), self._read)
+
+    async def _start_copying(self, command: Composable) -> None:
+        pgconn = self._connection.pgconn
+        pgconn.send_query(command.as_bytes(self._connection))
+        (result,) = await self._connection.wait(generators.execute(pgconn))
+        if result.status != ExecStatus.COPY_BOTH:
+            raise ReplicationLostError(result.get_error_message())
+
+    def _read(self) -> None:
+        """Take what the socket holds; called by the loop."""
+        try:
+            self._connection.pgconn.consume_input()
+            ended = self._take_blocks()
+        except psycopg.Error as error:
+            self._fail(str(error))
+        else:
+            if ended:
+                self._fail("the server ended the stream")
+        self._arrived.set()
+
+    def _take_blocks(self) -> bool:
+        """Collect complete blocks; whether the stream has ended."""
+        while True:
+            status, block = self._connection.pgconn.get_copy_data(1)
+            if status <= 0:
+                return status != _WOULD_BLOCK
+            self._blocks.append(bytes(block))
+
+    def _fail(self, reason: str) -> None:
+        asyncio.get_running_loop().remove_reader(self._connection.fileno())
+        self._failure = ReplicationLostError(reason)
+
+    def _unwrap(self, block: bytes) -> bytes | None:
+        parsed = parse_stream(block)
+        self._position = max(self._position, parsed.wal_end)
+        if isinstance(parsed, Keepalive):
+            if parsed.reply_requested:
+                self._confirm()
+            return None
+        return parsed.message
+
+    def _confirm_sometimes(self) -> None:
+        if self._clock() - self._confirmed_at >= CONFIRM_INTERVAL:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        self._confirmed_at = self._clock()
+        pgconn = self._connection.pgconn
+        pgconn.put_copy_data(standby_status(self._position, self._confirmed_at))
+        pgconn.flush()

@@ -1,0 +1,1 @@
+"""Realtime against a real database."""
