@@ -141,9 +141,7 @@ class UnauthorizedError(PoolRefusalError):
         details: Mapping[str, Any] | None = None,
         advice: str | None = None,
     ) -> None:
-        super().__init__(
-            message, status=401, code="UNAUTHORIZED", details=details, advice=advice
-        )
+        super().__init__(message, status=401, code="UNAUTHORIZED", details=details, advice=advice)
 
 
 class ProtocolError(PoolRefusalError):

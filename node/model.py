@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads these when it decodes
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime  # noqa: TC003  # likewise
 from typing import Any, Literal
 
 Status = Literal[
@@ -12,6 +12,7 @@ Status = Literal[
 ]
 Connection = Literal["live", "polling", "offline"]
 FinishedStatus = Literal["completed", "failed", "released"]
+ChunkEnd = Literal["completed", "failed", "released", "stopped"]
 OutcomeName = Literal["accepted", "duplicate", "stale", "rejected"]
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -58,6 +59,18 @@ class Finished:
             "retryable": self.retryable,
         }
         return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a started chunk; `seconds` is the time its engine ran."""
+
+    chunk_id: str
+    end: ChunkEnd
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    retryable: bool | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

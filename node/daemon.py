@@ -1,0 +1,381 @@
+"""The shell around the state machine: carries its instructions out and tells it what came of them.
+
+Everything that is decided is decided in `node.core`; everything here is input, output and tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from node import instructions as do
+from node import stimuli as on
+from node.auth import NodeKey
+from node.cache import ContentCache
+from node.core import NodeState, Policy
+from node.engine import Engine, configure_cache, get_engine
+from node.errors import (
+    DaemonError,
+    NodeError,
+    PoolRefusalError,
+    PoolUnavailableError,
+    UnauthorizedError,
+)
+from node.hardware import detect_hardware
+from node.http import new_client
+from node.library import Library
+from node.model import Ended, Event, Snapshot
+from node.pushes import stimulus_of
+from node.queries import Queries
+from node.realtime import Subscription
+from node.runner import Runner
+from node.sentinel import Sentinel
+from node.spool import Spool
+from node.utils.logging import context
+from node.utils.threads import in_background
+from node.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from pathlib import Path
+
+    import httpx
+
+    from node.config import Settings
+
+__all__ = ["Daemon", "Event", "Snapshot"]
+
+logger = logging.getLogger(__name__)
+
+ENGINE: Final = "combat"  # what this machine's speed is measured on
+BENCHMARK_SECONDS: Final = 1.0
+INVALID: Final = frozenset({400, 413, 422})  # asking again cannot help
+LEVELS: Final = logging.getLevelNamesMapping()
+
+
+def key_path(data_dir: Path) -> Path:
+    """Where a node keeps its key."""
+    return data_dir / "node.key"
+
+
+class Daemon:
+    """One node, from its first request to its last.
+
+    `on_event` is called in the event loop with what a person may want to see; it is the only way
+    to learn the claim code. `registration` is the body of node-register, by default this machine's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_event: Callable[[Event], None] = lambda _: None,
+        registration: Mapping[str, Any] | None = None,
+        engines: Callable[[str], Engine] = get_engine,
+        random: Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._on_event = on_event
+        self._registration = registration
+        self._engines = engines
+        self._state = NodeState(_policy(settings), random or SystemRandom())
+        self._inbox: asyncio.Queue[on.Stimulus | BaseException] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._token = ""
+        self._subscription: Subscription | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._failure: str | None = None
+
+    # -- the face ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Be a node until it is stopped; raises DaemonError when it cannot be one any more."""
+        async with new_client(self._settings.request_timeout) as client:
+            self._open(client)
+            try:
+                await self._live()
+            finally:
+                await self._close()
+        if self._failure is not None:
+            raise DaemonError(self._failure)
+
+    def stop(self) -> None:
+        """Drain: finish what runs, hand everything in, give leases back. Then `run` returns."""
+        self._post(on.StopRequested(at=self._now()))
+
+    def stop_now(self) -> None:
+        """Stop at once; results that are not handed in wait on disk."""
+        self._post(on.StopNowRequested(at=self._now()))
+
+    def snapshot(self) -> Snapshot:
+        """The node at this moment."""
+        return self._state.snapshot()
+
+    # -- life -------------------------------------------------------------------------------
+
+    def _open(self, client: httpx.AsyncClient) -> None:
+        settings = self._settings
+        pool = (settings.url, settings.publishable_key)
+        self._key = NodeKey.load_or_create(key_path(settings.data_dir))
+        self._sentinel = Sentinel(client, self._key, *pool, clock=time.time)
+        self._queries = Queries(client, *pool)
+        self._spool = Spool(settings.data_dir / "spool")
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
+        cache = ContentCache(settings.data_dir / "cache" / "documents")
+        library = Library(cache, self._queries.config, self._queries.rotation)
+        self._runner = Runner(library, self._engines, self._ended, niceness=settings.niceness)
+
+    async def _live(self) -> None:
+        undelivered, damaged = await asyncio.to_thread(self._spool.load)
+        for path in damaged:
+            self._tell(Event("spool_damaged", f"A damaged result is kept as {path}", "warning"))
+        self._post(on.Started(at=self._now(), undelivered=tuple(undelivered)))
+        while self._state.status != "stopped":
+            stimulus = await self._next()
+            for instruction in self._state.handle(stimulus):
+                self._carry_out(instruction)
+
+    async def _next(self) -> on.Stimulus:
+        wake = self._state.next_wake()
+        timeout = None if wake is None else max(0.0, wake - self._now())
+        try:
+            async with asyncio.timeout(timeout):
+                item = await self._inbox.get()
+        except TimeoutError:
+            return on.Tick(at=self._now())
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    async def _close(self) -> None:
+        """Leave no task, thread or half-written result behind, even when cancelled."""
+        try:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._runner.close()
+        finally:
+            self._writer.shutdown()
+
+    # -- instructions -----------------------------------------------------------------------
+
+    def _carry_out(self, instruction: do.Instruction) -> None:
+        match instruction:
+            case do.Register():
+                self._ask("register", self._register)
+            case do.FetchToken():
+                self._ask("token", self._fetch_token)
+            case do.CheckClaim(node_id):
+                self._ask("claim", partial(self._check_claim, node_id))
+            case do.SendHeartbeat():
+                self._ask("heartbeat", partial(self._heartbeat, instruction))
+            case do.Exchange():
+                self._ask("exchange", partial(self._exchange, instruction))
+            case _:
+                self._carry_out_here(instruction)
+
+    def _carry_out_here(self, instruction: do.Instruction) -> None:
+        match instruction:
+            case do.UseToken(token):
+                self._use_token(token)
+            case do.Subscribe(topic):
+                self._follower = self._spawn("subscription", self._follow(topic, self._follower))
+            case do.Calibrate():
+                self._spawn("calibration", self._calibrate())
+            case do.ResizePool(size):
+                self._runner.resize(size)
+            case do.StartChunk(chunk):
+                self._runner.start(chunk)
+            case do.StopChunk(chunk_id):
+                self._runner.stop(chunk_id)
+            case _:
+                self._record(instruction)
+
+    def _record(self, instruction: do.Instruction) -> None:
+        match instruction:
+            case do.Keep(finished):
+                self._write(partial(self._spool.put, finished))
+            case do.Discard(chunk_id):
+                self._write(partial(self._spool.discard, chunk_id))
+            case do.Tell(event):
+                self._tell(event)
+            case do.Shutdown(failure):
+                self._failure = failure
+            case _:
+                raise TypeError(f"no way to carry out {instruction}")
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def _ask(self, request: on.Request, call: Callable[[], Awaitable[on.Stimulus]]) -> None:
+        self._spawn(request, self._answer(request, call))
+
+    async def _answer(
+        self, request: on.Request, call: Callable[[], Awaitable[on.Stimulus]]
+    ) -> None:
+        try:
+            stimulus = await call()
+        except (PoolUnavailableError, PoolRefusalError) as error:
+            stimulus = _failed(self._now(), request, error)
+        self._post(stimulus)
+
+    async def _register(self) -> on.Stimulus:
+        if self._registration is None:
+            hardware = await asyncio.to_thread(detect_hardware, self._settings.data_dir)
+            self._registration = hardware.registration(VERSION, self._settings.max_parallel)
+        answer = await self._sentinel.register(self._registration)
+        expires = answer.claim_code_expires_at
+        code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()
+        return on.Registered(at=self._now(), answer=answer, code_expires_in=code_expires_in)
+
+    async def _fetch_token(self) -> on.Stimulus:
+        token = await self._sentinel.token()
+        return on.TokenReceived(
+            at=self._now(),
+            token=token.access_token,
+            topic=token.topic,
+            expires_in=token.expires_at.timestamp() - self._sentinel.now(),
+        )
+
+    async def _check_claim(self, node_id: str) -> on.Stimulus:
+        claimed = await self._queries.is_claimed(node_id)
+        return on.ClaimChecked(at=self._now(), claimed=claimed)
+
+    async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
+        status = {
+            "version": VERSION,
+            "running": instruction.running,
+            "free_workers": instruction.free_workers,
+            "load": psutil.getloadavg()[0],
+            "iterations_per_second": instruction.iterations_per_second,
+        }
+        answer = await self._queries.node_heartbeat(status)
+        return on.HeartbeatAnswered(at=self._now(), answer=answer)
+
+    async def _exchange(self, instruction: do.Exchange) -> on.Stimulus:
+        answer = await self._queries.exchange_chunks(
+            instruction.finished, instruction.slots, instruction.running
+        )
+        return on.Exchanged(at=self._now(), answer=answer)
+
+    # -- the rest ---------------------------------------------------------------------------
+
+    def _use_token(self, token: str) -> None:
+        self._token = token
+        self._queries.use_token(token)
+        if self._subscription is not None:
+            self._spawn("refresh subscription", self._subscription.use_token(token))
+
+    async def _follow(self, topic: str, previous: asyncio.Task[None] | None) -> None:
+        """Be subscribed until it ends, then say so."""
+        if previous is not None:
+            previous.cancel()
+            await asyncio.wait({previous})
+        pool = (self._settings.url, self._settings.publishable_key)
+        subscription = self._subscription = Subscription(*pool, topic, self._receive)
+        try:
+            lost = await subscription.run(self._token, self._subscribed)
+        finally:
+            self._subscription = None
+        self._post(
+            on.SubscriptionLost(
+                at=self._now(),
+                reason=lost.reason,
+                token_refused=lost.token_refused,
+                rate_limited=lost.rate_limited,
+            )
+        )
+
+    def _subscribed(self) -> None:
+        self._post(on.Subscribed(at=self._now()))
+
+    def _receive(self, event: str, payload: Mapping[str, Any]) -> None:
+        stimulus = stimulus_of(event, payload, self._now())
+        if stimulus is not None:
+            self._post(stimulus)
+
+    async def _calibrate(self) -> None:
+        try:
+            speed = await in_background("calibration", self._benchmark)
+        except Exception as error:
+            logger.exception("The benchmark failed", extra=context("calibration_failed"))
+            message = f"{type(error).__name__}: {error}"
+            self._post(on.CalibrationFailed(at=self._now(), message=message))
+            return
+        self._post(on.Calibrated(at=self._now(), engine=ENGINE, speed=speed))
+
+    def _benchmark(self) -> float:
+        configure_cache(self._settings.data_dir / "cache" / "kernels")
+        return self._engines(ENGINE).benchmark(BENCHMARK_SECONDS)
+
+    def _ended(self, ended: Ended) -> None:
+        self._post(on.ChunkEnded(at=self._now(), ended=ended))
+
+    def _write(self, action: Callable[[], None]) -> None:
+        self._writer.submit(action).add_done_callback(_log_write_failure)
+
+    def _tell(self, event: Event) -> None:
+        level = LEVELS[event.level.upper()]
+        logger.log(level, event.message, extra=context(event.action, **event.context))
+        self._on_event(event)
+
+    def _post(self, item: on.Stimulus | BaseException) -> None:
+        self._inbox.put_nowait(item)
+
+    def _now(self) -> float:
+        return time.monotonic()
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._supervise)
+        return task
+
+    def _supervise(self, task: asyncio.Task[None]) -> None:
+        """A task that dies of a defect takes the node down with it, visibly."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._post(error)
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        poll_interval=settings.poll_interval,
+        heartbeat_interval=settings.heartbeat_interval,
+        claim_poll_interval=settings.claim_poll_interval,
+        drain_timeout=settings.drain_timeout,
+        max_parallel=settings.max_parallel,
+    )
+
+
+def _failed(at: float, request: on.Request, error: NodeError) -> on.RequestFailed:
+    kind: on.FailureKind = "refused"
+    if isinstance(error, PoolUnavailableError):
+        kind = "transient"
+    elif isinstance(error, UnauthorizedError):
+        kind = "unauthorized"
+    elif isinstance(error, PoolRefusalError) and error.status in INVALID:
+        kind = "invalid"
+    return on.RequestFailed(
+        at=at,
+        request=request,
+        kind=kind,
+        message=str(error),
+        advice=error.advice,
+        retry_after=getattr(error, "retry_after", 0.0),
+    )
+
+
+def _log_write_failure(write: Future[None]) -> None:
+    if (error := write.exception()) is not None:
+        logger.warning(
+            "A result could not be written to disk: %s",
+            error,
+            extra=context("spool_failed"),
+        )

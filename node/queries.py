@@ -1,0 +1,79 @@
+"""Typed questions to the database through PostgREST, asked with the node's token."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from node.errors import ProtocolError
+from node.http import read_json, send
+from node.model import ExchangeAnswer, Finished, HeartbeatAnswer
+from node.wire import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import httpx
+
+
+class Queries:
+    """What a node asks Postgres. `use_token` must come first."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, publishable_key: str) -> None:
+        self._client = client
+        self._url = f"{url}/rest/v1"
+        self._headers = {"apikey": publishable_key}
+
+    def use_token(self, token: str) -> None:
+        """Ask as the node of this token from now on."""
+        self._headers["authorization"] = f"Bearer {token}"
+
+    async def exchange_chunks(
+        self, finished: Iterable[Finished], slots: int, running: Sequence[str]
+    ) -> ExchangeAnswer:
+        """Hand in what ended, take what is next: the hot call."""
+        arguments = {
+            "finished": [item.to_json() for item in finished],
+            "slots": slots,
+            "running": running,
+        }
+        return decode(ExchangeAnswer, await self._call("exchange_chunks", arguments))
+
+    async def node_heartbeat(self, status: Mapping[str, Any]) -> HeartbeatAnswer:
+        """Say that the node lives; hear what its owner has set."""
+        return decode(HeartbeatAnswer, await self._call("node_heartbeat", {"status": status}))
+
+    async def is_claimed(self, node_id: str) -> bool:
+        """Whether the node has an owner."""
+        rows = await self._select("nodes", {"id": f"eq.{node_id}", "select": "user_id"})
+        return bool(rows) and rows[0].get("user_id") is not None
+
+    async def config(self, config_hash: str) -> str:
+        """The text of a config by its hash."""
+        return await self._text("sim_configs", "hash", config_hash, "config_json")
+
+    async def rotation(self, checksum: str) -> str:
+        """The script of a rotation by its checksum."""
+        return await self._text("rotation_versions", "checksum", checksum, "script")
+
+    async def _text(self, table: str, key: str, value: str, column: str) -> str:
+        rows = await self._select(table, {key: f"eq.{value}", "select": column, "limit": "1"})
+        text = rows[0].get(column) if rows else None
+        if not isinstance(text, str):
+            raise ProtocolError(f"the pool has no {column} for {key} {value}")
+        return text
+
+    async def _select(self, table: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        request = self._client.build_request(
+            "GET", f"{self._url}/{table}", params=query, headers=self._headers
+        )
+        return decode(list[dict[str, Any]], read_json(await send(self._client, request)))
+
+    async def _call(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        request = self._client.build_request(
+            "POST",
+            f"{self._url}/rpc/{function}",
+            content=json.dumps(arguments, separators=(",", ":")).encode(),
+            headers={**self._headers, "content-type": "application/json"},
+        )
+        return read_json(await send(self._client, request))
