@@ -69,6 +69,7 @@ class Settings:
     claim_poll_interval: float = 5.0
     request_timeout: float = 30.0
     drain_timeout: float = 30.0
+    niceness: int = 0
     log_level: str = "info"
     log_format: str = "auto"
     access_token: str | None = field(default=None, repr=False)
@@ -146,6 +147,14 @@ OPTIONS: tuple[Option, ...] = (
     _duration("claim_poll_interval", 0.05, 300, "time between two looks whether it is claimed"),
     _duration("request_timeout", 0.1, 600, "longest wait for one answer of the pool"),
     _duration("drain_timeout", 0, 3600, "time for running chunks to end when the node stops"),
+    Option(
+        key="niceness",
+        field="niceness",
+        read=whole(0, 19),
+        wanted="a whole number from 0 to 19",
+        help="how far workers stand back for other programs, on Linux (default: 0, not at all)",
+        metavar="N",
+    ),
     Option(
         key="log_level",
         field="log_level",
