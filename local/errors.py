@@ -92,6 +92,10 @@ class ScheduleError(LocalError):
         self.text = text
 
 
+class DemoError(LocalError):
+    """The demonstration did not show what it promises."""
+
+
 class TokenError(LocalError):
     """The token cannot be accepted."""
 

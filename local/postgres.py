@@ -48,10 +48,10 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
     "unix_socket_permissions": "0700",
     "cluster_name": "simpool",
 }
-#: for throwaway clusters only: a crash of the machine may lose their data
+#: for throwaway clusters only: a crash of the machine may lose their data. Commits stay synchronous:
+#: Realtime reads the log only as far as it is flushed, which else happens five times a second
 VOLATILE_SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
 }
 #: only the owner reaches the socket, so it asks for no password; the network asks
@@ -69,6 +69,9 @@ class Server(Protocol):
     def dsn(self, role: str, database: str = "postgres") -> str:
         """The DSN of `database` for `role`."""
 
+    def network_dsn(self, role: str, database: str = "postgres") -> str:
+        """The same for programs of other users: through TCP, with a password."""
+
 
 @dataclass(frozen=True)
 class ExternalServer:
@@ -85,6 +88,10 @@ class ExternalServer:
         credentials = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
         address = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{credentials}@{address}", path=f"/{database}"))
+
+    def network_dsn(self, role: str, database: str = "postgres") -> str:
+        """The same as `dsn`."""
+        return self.dsn(role, database)
 
 
 @dataclass
@@ -113,6 +120,11 @@ class Cluster:
     def log(self) -> Path:
         """What Postgres says."""
         return self.data_dir / "postgres.log"
+
+    @property
+    def has_died(self) -> bool:
+        """Whether Postgres has ended without being stopped here."""
+        return self._process is not None and self._process.poll() is not None
 
     def dsn(self, role: str, database: str = "postgres") -> str:
         """A DSN through the socket, which asks for no password."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
+from local.config import Settings
+from local.stack import Stack
 from tests.databases import DatabaseServer, TestDatabase, open_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +35,13 @@ def platform_database(database_server: DatabaseServer) -> Iterator[TestDatabase]
     """A fresh database with the platform only, as a new project has it."""
     with database_server.platform_database() as database:
         yield database
+
+
+@pytest_asyncio.fixture
+async def stack(
+    database_server: DatabaseServer, database: TestDatabase, tmp_path: Path
+) -> AsyncIterator[Stack]:
+    """A running stand-in on free ports, over a fresh database."""
+    settings = Settings(data_dir=tmp_path / "local", api_port=0, db_port=0)
+    async with Stack(settings, server=database_server.server, database=database.name) as stack:
+        yield stack
