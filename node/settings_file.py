@@ -95,13 +95,17 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08X}"
 
 
-def write_private(path: Path, content: str) -> None:
-    """Replace the file in one step with `content`, readable by its owner alone."""
+def write_private(path: Path, content: str, *, lasting: bool = True) -> None:
+    """Replace the file in one step with `content`, readable by its owner alone.
+
+    What is not `lasting` may be gone after a power cut, and costs no wait for the disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)

@@ -1,0 +1,194 @@
+"""`jobs`: list your jobs, show one, cancel it or run its failed parts again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from rich.table import Table
+
+from node.amounts import age, duration, unix_seconds
+from node.commands.command import Argument, Command, Context, signed_in
+from node.commands.wait import read_job
+from node.errors import CommandError, ConfigurationError
+from node.options import Option, switch, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.client import PoolClient
+
+LIST_COLUMNS = (
+    "id,status,total_iterations,completed_iterations,priority,error,created_at,completed_at"
+)
+COLORS = {
+    "completed": "green",
+    "running": "cyan",
+    "pending": "yellow",
+    "failed": "red",
+    "cancelled": "dim",
+}
+LONGEST_LIST = 1000
+NIL = UUID(int=0)
+IDENTIFIER = re.compile(r"[0-9a-f-]{4,36}")
+
+
+def run(context: Context) -> int:
+    """Show the newest jobs, or one of them."""
+    return asyncio.run(_jobs(context))
+
+
+async def _jobs(context: Context) -> int:
+    values = context.values
+    async with signed_in(context) as client:
+        if not values["id"]:
+            if values["cancel"] or values["retry"]:
+                raise ConfigurationError("which job? Give its id behind `jobs`")
+            _show_list(context, await _newest(client, values["limit"]))
+            return 0
+        job_id = await find_job(client, values["id"])
+        for verb in ("cancel", "retry"):
+            if values[verb]:
+                await client.rpc(f"{verb}_job", {"id": job_id})
+        _show_one(context, await read_job(client, job_id))
+    return 0
+
+
+async def find_job(client: PoolClient, words: str) -> str:
+    """The whole id of a job of the user; its first characters are enough, and so is `last`."""
+    wanted = words.lower()
+    if wanted == "last":
+        newest = await _newest(client, 1)
+        if not newest:
+            raise CommandError("you have no jobs", advice="Send one: python -m node submit")
+        return str(newest[0]["id"])
+    if not IDENTIFIER.fullmatch(wanted):
+        raise ConfigurationError(f"{words!r} is not the id of a job")
+    if len(wanted) == len(str(NIL)):
+        return wanted
+    found = [str(job["id"]) for job in await _newest(client, LONGEST_LIST)]
+    matches = [one for one in found if one.startswith(wanted)]
+    if len(matches) != 1:
+        count = "no job" if not matches else f"{len(matches)} jobs"
+        raise CommandError(
+            f"{count} of yours begins with {wanted}", advice="See: python -m node jobs"
+        )
+    return matches[0]
+
+
+async def _newest(client: PoolClient, limit: int) -> list[dict[str, Any]]:
+    return await client.rows(
+        "sim_jobs", select=LIST_COLUMNS, order="created_at.desc", limit=str(limit)
+    )
+
+
+def _show_list(context: Context, jobs: list[dict[str, Any]]) -> None:
+    if context.as_json:
+        context.print_json(jobs)
+    elif not jobs:
+        context.out.print("You have no jobs. Send one with: python -m node submit --wait")
+    else:
+        context.out.print(jobs_table(jobs, context.clock()))
+
+
+def jobs_table(jobs: list[dict[str, Any]], now: float) -> Table:
+    """The jobs as a table, the newest first."""
+    table = Table()
+    table.add_column("job", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("iterations", justify="right", no_wrap=True)
+    table.add_column("done", justify="right", no_wrap=True)
+    table.add_column("sent", no_wrap=True)
+    for job in jobs:
+        total, done = int(job["total_iterations"]), int(job["completed_iterations"])
+        table.add_row(
+            str(job["id"]),
+            _state(job["status"]),
+            f"{total:,}",
+            f"{done / max(total, 1):.0%}",
+            age(job["created_at"], now),
+        )
+    return table
+
+
+def _state(status: str) -> str:
+    return f"[{COLORS.get(status, 'default')}]{status}[/]"
+
+
+def _show_one(context: Context, job: Mapping[str, Any]) -> None:
+    if context.as_json:
+        context.print_json(job)
+        return
+    table = Table.grid(padding=(0, 2))
+    for label, value in _details(job, context.clock()).items():
+        if value:
+            table.add_row(f"[dim]{label}[/]", value)
+    context.out.print(table)
+    if job["status"] == "completed":
+        context.say(f"See its result with: python -m node result {job['id']}")
+
+
+def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
+    total, done = int(job["total_iterations"]), int(job["completed_iterations"])
+    started, completed = unix_seconds(job.get("started_at")), unix_seconds(job.get("completed_at"))
+    took = duration((completed or now) - started) if started else ""
+    return {
+        "job": str(job["id"]),
+        "state": _state(job["status"]),
+        "iterations": f"{done:,} of {total:,}",
+        "chunks": f"{job.get('completed_chunks')} of {job.get('total_chunks')}",
+        "seed": str(job.get("seed")),
+        "config": str(job.get("config_hash")),
+        "priority": str(job.get("priority")),
+        "access": str(job.get("access_type")),
+        "target error": str(job.get("target_error") or ""),
+        "sent": age(job.get("created_at"), now),
+        "time": took,
+        "error": str(job.get("error") or ""),
+    }
+
+
+COMMAND = Command(
+    name="jobs",
+    summary="list your jobs, or show one",
+    run=run,
+    examples=("jobs", "jobs --limit 100 --json", "jobs 3f2a --cancel"),
+    settings=("access_token",),
+    arguments=(
+        Argument(
+            key="id",
+            metavar="ID",
+            help="a job: its id or the first characters of it, or `last`",
+            optional=True,
+        ),
+    ),
+    options=(
+        Option(
+            key="limit",
+            group="jobs",
+            read=whole(1, LONGEST_LIST),
+            wanted=f"a whole number from 1 to {LONGEST_LIST}",
+            default=20,
+            help="jobs to list, the newest first",
+            metavar="N",
+        ),
+        Option(
+            key="cancel",
+            group="jobs",
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="cancel the job",
+        ),
+        Option(
+            key="retry",
+            group="jobs",
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="run what failed again",
+        ),
+    ),
+)

@@ -1,0 +1,117 @@
+"""`status`: the node on this machine, and the nodes of the user in the pool."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from node.amounts import age, duration
+from node.commands.command import Command, Context, signed_in
+from node.errors import NodeError, SignInError
+from node.status_file import LocalStatus, StatusFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NODE_COLUMNS = (
+    "id,name,status,hostname,platform,version,total_cores,max_parallel,iterations_per_second,"
+    "paused_at,last_seen_at"
+)
+COLORS = {"online": "green", "offline": "red", "pending": "yellow"}
+
+
+def run(context: Context) -> int:
+    """Show what is known here, then what the pool knows."""
+    local = StatusFile(context.settings).read()
+    nodes, trouble = asyncio.run(_nodes(context))
+    if context.as_json:
+        context.print_json(
+            {
+                "local": asdict(local) if local else None,
+                "pool": {"url": context.settings.url, "error": trouble and str(trouble)},
+                "nodes": nodes,
+            }
+        )
+        return 0
+    _show_local(context, local)
+    if trouble is None:
+        _show_nodes(context, nodes)
+    else:
+        context.out.print(f"\n[yellow]Your nodes are not shown:[/] {trouble}")
+        if trouble.advice:
+            context.out.print(trouble.advice, style="dim", markup=False)
+    return 0 if trouble is None or isinstance(trouble, SignInError) else trouble.exit_code
+
+
+async def _nodes(context: Context) -> tuple[list[dict[str, Any]], NodeError | None]:
+    """The user's nodes, or why they cannot be known."""
+    try:
+        async with signed_in(context) as client:
+            return await client.rows("nodes", select=NODE_COLUMNS, order="name"), None
+    except NodeError as error:
+        return [], error
+
+
+def _show_local(context: Context, local: LocalStatus | None) -> None:
+    if local is None:
+        context.out.print(f"No node runs here with {context.settings.data_dir}.")
+        context.out.print("Start one with: python -m node", style="dim")
+        return
+    node = local.snapshot
+    table = Table.grid(padding=(0, 2))
+    up = duration(context.clock() - local.started_at)
+    rows = {
+        "node": node.name or node.node_id or "not registered yet",
+        "state": f"[bold]{node.state}[/]{' (paused by its owner)' if node.paused else ''}",
+        "claim code": node.claim_code and f"[bold]{node.claim_code}[/]",
+        "pool": f"{local.url} ({node.connection})",
+        "workers": f"{node.workers_busy} of {node.workers_size} busy",
+        "done": f"{node.chunks_completed:,} chunks, {node.iterations_completed:,} iterations",
+        "speed": f"{node.iterations_per_second:,.0f} iterations/s",
+        "process": f"{local.pid}, up {up}",
+        "last error": node.last_error,
+    }
+    for label, value in rows.items():
+        if value:
+            table.add_row(f"[dim]{label}[/]", value)
+    context.out.print(table)
+
+
+def _show_nodes(context: Context, nodes: list[dict[str, Any]]) -> None:
+    if not nodes:
+        context.out.print("\nYou have no nodes yet. Claim one with: python -m node claim CODE")
+        return
+    table = Table(title="Your nodes", title_justify="left")
+    for column in ("name", "state", "platform", "workers", "iterations/s", "seen"):
+        table.add_column(
+            column, justify="right" if column in {"workers", "iterations/s"} else "left"
+        )
+    for node in nodes:
+        table.add_row(*_row(node, context.clock()))
+    context.out.print()
+    context.out.print(table)
+
+
+def _row(node: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    status = str(node["status"])
+    paused = " (paused)" if node.get("paused_at") else ""
+    return (
+        str(node.get("name") or node.get("hostname") or node["id"]),
+        f"[{COLORS.get(status, 'default')}]{status}[/]{paused}",
+        str(node.get("platform") or ""),
+        f"{node.get('max_parallel')} of {node.get('total_cores')}",
+        f"{float(node.get('iterations_per_second') or 0):,.0f}",
+        age(node.get("last_seen_at"), now) or "never",
+    )
+
+
+COMMAND = Command(
+    name="status",
+    summary="show the node on this machine, and your nodes in the pool",
+    run=run,
+    examples=("status", "status --json"),
+    settings=("access_token",),
+)

@@ -1,0 +1,61 @@
+"""Waiting for a job: its progress live, and its result at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from node.commands.show import print_result, progress_bar
+from node.errors import CommandError
+from node.jobs import Progress, job_progress
+from node.watch import follow
+
+if TYPE_CHECKING:
+    from node.client import PoolClient
+    from node.commands.command import Context
+
+COLUMNS = (
+    "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
+    "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at"
+)
+
+
+async def finish(context: Context, client: PoolClient, job_id: str) -> int:
+    """Show the job until it ends, then its result; raises CommandError where it has none."""
+    first = await job_progress(client, job_id)
+    with progress_bar(context, "simulating", first.total_iterations) as show:
+        last = await follow(client, job_id, lambda now: show(now.completed_iterations, note(now)))
+    if last.status == "completed":
+        show_job_result(context, await read_job(client, job_id))
+        return 0
+    raise CommandError(
+        f"the job is {last.status}{f': {last.failure}' if last.failure else ''}",
+        advice=f"See it with: python -m node jobs {job_id}",
+    )
+
+
+def note(progress: Progress) -> str:
+    """What stands behind the bar: the mean so far and how sure it is."""
+    if progress.mean is None:
+        return "waiting for a node" if progress.status == "pending" else ""
+    error = "" if progress.error is None else f" ±{progress.error:.2%}"
+    return f"mean {progress.mean:,.0f}{error}"
+
+
+async def read_job(client: PoolClient, job_id: str) -> dict[str, Any]:
+    """The row of a job; raises CommandError where the user has no such job."""
+    rows = await client.rows("sim_jobs", id=f"eq.{job_id}", select=COLUMNS)
+    if not rows:
+        raise CommandError(f"you have no job {job_id}", advice="See: python -m node jobs")
+    return rows[0]
+
+
+def show_job_result(context: Context, job: dict[str, Any]) -> None:
+    """The result of a job; raises CommandError where it has none yet."""
+    document = job.get("result")
+    if not document:
+        raise CommandError(
+            f"the job has no result yet: it is {job['status']}",
+            advice=f"Wait for it with: python -m node result {job['id']} --wait",
+        )
+    about = {"job_id": job["id"], "provenance": document.get("provenance")}
+    print_result(context, document["result"], about)
