@@ -96,6 +96,10 @@ class DemoError(LocalError):
     """The demonstration did not show what it promises."""
 
 
+class NodeProcessError(LocalError):
+    """A node did not do what it was started for."""
+
+
 class TokenError(LocalError):
     """The token cannot be accepted."""
 
