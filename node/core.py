@@ -405,7 +405,9 @@ class NodeState:
         self._do(instruction)
 
     def _subscribe(self) -> None:
-        if self._topic is not None:
+        if self._topic is None:
+            self.agenda.cancel("subscribe")  # the next token names the topic
+        else:
             self._ask("subscribe", do.Subscribe(self._topic))
 
     def _heartbeat(self) -> None:
@@ -435,8 +437,6 @@ class NodeState:
     def _become_claimed(self) -> None:
         if self._phase not in {"registering", "claiming"}:
             return
-        self.pairing = None
-        self.claim_code_expires_at = None
         self.agenda.cancel("register", "claim")
         self._move("starting")
         self._tell("claimed", f"This node is claimed{f' as {self.name}' if self.name else ''}")
@@ -648,6 +648,9 @@ class NodeState:
             raise InvalidTransition(f"{self.status} -> {to}", self._story)
         self._story.append(f"{self._now:.3f} {self.status} -> {to}")
         self.status = to
+        if to not in {"claiming", "unavailable"}:
+            self.pairing = None
+            self.claim_code_expires_at = None
 
     def validate(self) -> None:
         """Raise AssertionError, with the story, when the state contradicts itself."""
