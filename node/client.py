@@ -78,18 +78,27 @@ class PoolClient:
         query: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> httpx.Response:
-        """One request; raises PoolUnavailableError, SignInError or PoolRefusalError."""
-        token = await self.token()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        try:
-            response = await self._http.request(
-                method, path, params=query, json=body, headers=headers
-            )
-        except httpx.HTTPError as error:
-            raise unreachable(self.settings.url, error) from error
+        """A request that must succeed; raises SignInError or PoolRefusalError where it does not."""
+        response = await self.ask(method, path, query=query, body=body)
         if response.is_success:
             return response
         raise refusal(response)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> httpx.Response:
+        """One request, whatever the answer; raises PoolUnavailableError where there is none."""
+        token = await self.token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            return await self._http.request(method, path, params=query, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise unreachable(self.settings.url, error) from error
 
 
 def unreachable(url: str, error: Exception) -> PoolUnavailableError:

@@ -220,19 +220,16 @@ def load_settings(
 
 
 def _config_path(flags: Mapping[str, object], environ: Mapping[str, str]) -> Path:
-    for value, source in (
-        (flags.get("config"), "--config"),
-        (environ.get(CONFIG_VARIABLE), CONFIG_VARIABLE),
-    ):
-        if not value:
-            continue
-        location = path(value)
+    """Where the settings file is: a flag must name one, a variable may say where it will be."""
+    if flag := flags.get("config"):
+        location = path(flag)
         if not location.is_file():
             raise ConfigurationError(
-                f"{source}: there is no file {location}. Create it, or leave {source} out."
+                f"--config: there is no file {location}. Create it, or leave --config out."
             )
         return location
-    return default_config_path()
+    variable = environ.get(CONFIG_VARIABLE)
+    return path(variable) if variable else default_config_path()
 
 
 def _stray(environ: Mapping[str, str], known: Collection[str]) -> Iterator[str]:
