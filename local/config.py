@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ ENVIRONMENT_PREFIX: Final = "SIMPOOL_LOCAL_"
 HIGHEST_PORT: Final = 65535
 EMBEDDED: Final = "embedded"
 SYSTEM: Final = "system"
+WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named in order to be refused
 DSN_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
@@ -27,6 +28,10 @@ class Settings:
     #: database files, keys and logs; a second start finds them here
     data_dir: Path = REPOSITORY / ".local"
     host: str = "127.0.0.1"
+    #: allow a host that other machines can reach
+    exposed: bool = False
+    #: how clients reach the API, where that is not `host`
+    public_url: str | None = None
     #: 0 takes any free port
     api_port: int = 54321
     db_port: int = 54322
@@ -58,6 +63,16 @@ class Settings:
             self.database in {EMBEDDED, SYSTEM} or self.database.startswith(DSN_SCHEMES),
             f"database must be {EMBEDDED}, {SYSTEM} or a DSN such as postgresql://user@host/name",
         )
+        _check(
+            self.is_loopback or self.exposed,
+            f"{self.host} can be reached from other machines, and this stand-in is for "
+            "development: its keys and passwords are known. If you want that, say so with "
+            "--i-know-this-is-for-development.",
+        )
+        _check(
+            self.host not in WILDCARDS or self.public_url is not None,
+            f"{self.host} is no address that clients can use: say with --public-url which one is",
+        )
 
     @property
     def is_loopback(self) -> bool:
@@ -67,20 +82,18 @@ class Settings:
         except ValueError:
             return self.host == "localhost"
 
-    def override(self, values: Mapping[str, Any]) -> Settings:
-        """The same settings with those of `values` that are not None."""
-        return replace(self, **{name: value for name, value in values.items() if value is not None})
-
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The defaults, overridden by the `SIMPOOL_LOCAL_*` variables of `environ`."""
-        return cls(
-            **{
-                field.name: _parse(field.name, environ[variable])
-                for field in fields(cls)
-                if (variable := variable_of(field.name)) in environ
-            }
-        )
+    def from_environment(
+        cls, environ: Mapping[str, str], given: Mapping[str, Any] | None = None
+    ) -> Settings:
+        """What is `given` and not None, else the `SIMPOOL_LOCAL_*` variables, else defaults."""
+        values = {
+            field.name: parse_value(field.name, environ[variable])
+            for field in fields(cls)
+            if (variable := variable_of(field.name)) in environ
+        }
+        said = {name: value for name, value in (given or {}).items() if value is not None}
+        return cls(**{**values, **said})
 
 
 def variable_of(name: str) -> str:
@@ -100,6 +113,8 @@ def _boolean(text: str) -> bool:
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "data_dir": _path,
     "host": str,
+    "exposed": _boolean,
+    "public_url": lambda text: text.rstrip("/"),
     "api_port": int,
     "db_port": int,
     "database": str,
@@ -113,11 +128,12 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 }
 
 
-def _parse(name: str, text: str) -> Any:
+def parse_value(name: str, text: str) -> Any:
+    """The value of field `name` that `text` stands for; SettingsError when it stands for none."""
     try:
         return _PARSERS[name](text)
     except (ValueError, KeyError):
-        raise SettingsError(f"{variable_of(name)}={text!r} cannot be understood") from None
+        raise SettingsError(f"{text!r} cannot be understood as {name}") from None
 
 
 def _check(holds: bool, message: str) -> None:  # noqa: FBT001

@@ -108,6 +108,8 @@ class Installation:
 def state_dir(data_dir: Path, account: Account) -> Path:
     """Where the files of Postgres lie: in `data_dir`, wherever `account` can get there."""
     data_dir.mkdir(parents=True, exist_ok=True)
+    if account.uid is not None:  # its secrets are closed one by one
+        data_dir.chmod(data_dir.stat().st_mode | 0o011)
     if account.can_enter(data_dir):
         return data_dir / "postgres"
     return SHARED_STATE / f"data-{path_digest(data_dir)}"

@@ -98,7 +98,8 @@ def _pending(applied: list[str], local: list[Migration], *, include_all: bool) -
     if early and not include_all:
         raise MigrationHistoryError(
             "found local migration files to be inserted before the last migration of the "
-            f"database: {', '.join(early)}. Rename them, or apply them with --include-all."
+            f"database: {', '.join(early)}. Give them later versions, apply them with "
+            "`supabase db push --include-all`, or start over with `python -m local reset`."
         )
     return pending
 

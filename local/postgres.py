@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -48,8 +50,8 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
     "unix_socket_permissions": "0700",
     "cluster_name": "simpool",
 }
-#: for throwaway clusters only: a crash of the machine may lose their data. Commits stay synchronous:
-#: Realtime reads the log only as far as it is flushed, which else happens five times a second
+#: For throwaway clusters only: a crash of the machine may lose their data. Commits stay
+#: synchronous: Realtime reads the log as far as it is flushed, else five times a second only.
 VOLATILE_SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -111,7 +113,7 @@ class Cluster:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _socket_dir: Path | None = field(default=None, init=False, repr=False)
 
-    @property
+    @cached_property
     def directory(self) -> Path:
         """Where Postgres keeps its files."""
         return state_dir(self.data_dir, self.account)
@@ -270,6 +272,17 @@ class Cluster:
     def _said(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-10:])
+
+
+def remove_cluster(data_dir: Path) -> bool:
+    """Removes the files of Postgres in `data_dir`; whether there were any."""
+    directory = state_dir(data_dir, Account.current())
+    if (pid := _server_process(directory)) is not None:
+        raise DataDirectoryInUseError(f"Postgres (process {pid}) is running on {directory}")
+    if not directory.exists():
+        return False
+    shutil.rmtree(directory)
+    return True
 
 
 def _server_process(directory: Path) -> int | None:

@@ -74,6 +74,7 @@ class Stack:
         self._clock = clock
         self._resources = AsyncExitStack()
         self._restarting = asyncio.Lock()
+        self._background: list[asyncio.Task[None]] = []
         self.context: Context
 
     @property
@@ -129,6 +130,12 @@ class Stack:
         async with self._restarting:
             await asyncio.to_thread(self.cluster.restart, mode)
 
+    async def wait_until_broken(self) -> None:
+        """Returns never; raises what has ended a part that runs in the background."""
+        done, _ = await asyncio.wait(self._background, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+
     async def _start(self) -> None:
         enter = self._resources.enter_async_context
         listener = self._resources.enter_context(
@@ -136,7 +143,7 @@ class Stack:
         )
         await self._start_database()
         pool = await enter(_pool(self._server.dsn("authenticator", self._database)))
-        self.context = self._create_context(pool, _url(listener))
+        self.context = self._create_context(pool, self.settings.public_url or _url(listener))
         self._gateway = create_gateway(self.context)
         lifespan = self._gateway.router.lifespan_context(self._gateway)
         await enter(in_own_task(lifespan, "gateway"))
@@ -144,13 +151,12 @@ class Stack:
         await self._start_cron()
 
     async def _start_database(self) -> None:
-        enter = self._resources.enter_async_context
         if self.cluster is not None:
-            await enter(self.cluster)
-            await enter(_background(self._watch_postgres(), "watch postgres"))
+            await self._resources.enter_async_context(self.cluster)
+            self._run(self._watch_postgres(), "watch postgres")
         if not self._prepared:
             await asyncio.to_thread(self._prepare)
-            await enter(_background(self._keep_partitions(), "keep partitions"))
+            self._run(self._keep_partitions(), "keep partitions")
 
     def _prepare(self) -> None:
         bootstrap.prepare_server(self._server)
@@ -173,11 +179,17 @@ class Stack:
     async def _start_cron(self) -> None:
         if not await asyncio.to_thread(self._has_real_cron):
             runner = CronRunner(self._server, self._database, self._clock)
-            await self._resources.enter_async_context(_background(runner.run(), "cron"))
+            self._run(runner.run(), "cron")
 
     def _has_real_cron(self) -> bool:
         with psycopg.connect(self.admin_url) as connection:
             return bootstrap.has_real_cron(connection)
+
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Runs `work` in a task until the stand-in stops."""
+        task = asyncio.create_task(work, name=name)
+        self._background.append(task)
+        self._resources.push_async_callback(_cancel, task)
 
     async def _watch_postgres(self) -> None:
         """Starts Postgres again when something else has ended it."""
@@ -274,13 +286,6 @@ async def _serving(app: Starlette, listener: socket.socket) -> AsyncIterator[Non
         await task
 
 
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Runs `work` in a task until the context is left."""
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
