@@ -1,0 +1,154 @@
+"""`/rest/v1` as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.sql import Identifier
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.routing import Mount
+
+from local.errors import TokenError
+from local.identity import resolve_identity
+from local.rest.cache import SchemaCache
+from local.rest.errors import ApiError
+from local.rest.planner import plan_operation
+from local.rest.request import Request, target_of, without_api_key
+from local.rest.respond import refuse, respond
+from local.rest.sqlstates import from_postgres
+from local.rest.transaction import run, transaction_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from local.context import Context, Identity
+    from local.rest.operation import Operation
+    from local.rest.schema import Schema
+    from local.rest.transaction import Result
+
+EXPOSED_SCHEMAS = ("public",)
+EXTRA_SEARCH_PATH = ("public", "extensions")
+ANONYMOUS = "anon"
+
+#: What a request meets if the schema has changed since it was read.
+_STALE_CODES = frozenset({"PGRST200", "PGRST201", "PGRST202", "PGRST203", "PGRST204", "PGRST205"})
+_STALE_STATES = frozenset({"42703", "42883", "42P01", "42P13", "42804", "42601", "42809"})
+
+
+def create_app(context: Context, schemas: Sequence[str] = EXPOSED_SCHEMAS) -> Starlette:
+    """Build the application; the first of the schemas is the one that is used by default."""
+    rest = Rest(context, schemas)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with rest.listening():
+            yield
+
+    return Starlette(routes=[Mount("/", app=rest)], lifespan=lifespan)
+
+
+class Rest:
+    """Answers the requests for tables and functions."""
+
+    def __init__(self, context: Context, schemas: Sequence[str] = EXPOSED_SCHEMAS) -> None:
+        self._context = context
+        self._schemas = tuple(schemas)
+        self.cache = SchemaCache(context.pool, schemas)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        http = HttpRequest(scope, receive)
+        try:
+            response = await self._respond(http)
+        except ApiError as error:
+            response = refuse(error)
+        await response(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Hear of changes of the schema while this lasts."""
+        listener = asyncio.create_task(
+            self.cache.listen(self._context.dsn),
+            name="rest schema listener",
+        )
+        try:
+            yield
+        finally:
+            listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listener
+
+    async def _respond(self, http: HttpRequest) -> Response:
+        identity = self._identify(http)
+        request = await self._understand(http)
+        try:
+            operation, result = await self._answer(request, identity)
+        except psycopg.Error as error:
+            raise from_postgres(error, anonymous=identity.role == ANONYMOUS) from error
+        return respond(operation, result)
+
+    def _identify(self, http: HttpRequest) -> Identity:
+        try:
+            return resolve_identity(self._context, http.headers, http.query_params)
+        except TokenError as error:
+            raise _unauthorized(error) from error
+
+    async def _understand(self, http: HttpRequest) -> Request:
+        headers = dict(http.headers.items())
+        path = http.scope["path"].removeprefix(http.scope.get("root_path", "")) or "/"
+        name, calls_function = target_of(path, http.method, headers, self._schemas)
+        return Request(
+            method=http.method,
+            path=path,
+            query=without_api_key(http.url.query),
+            headers=headers,
+            prefer=http.headers.getlist("prefer"),
+            body=await http.body(),
+            name=name,
+            calls_function=calls_function,
+        )
+
+    async def _answer(self, request: Request, identity: Identity) -> tuple[Operation, Result]:
+        schema = await self.cache.current()
+        try:
+            return await self._attempt(schema, request, identity)
+        except (ApiError, psycopg.Error) as error:
+            # Nothing was committed: what failed on an old schema may be tried on the new one.
+            if not _may_be_stale(error) or not await self.cache.changed_since(schema):
+                raise
+        return await self._attempt(await self.cache.current(), request, identity)
+
+    async def _attempt(
+        self,
+        schema: Schema,
+        request: Request,
+        identity: Identity,
+    ) -> tuple[Operation, Result]:
+        operation = plan_operation(schema, request)
+        path = ", ".join(
+            Identifier(name).as_string() for name in (request.name.schema, *EXTRA_SEARCH_PATH)
+        )
+        transaction = transaction_for(schema, request, identity, operation, path)
+        async with self._context.pool.connection() as connection:
+            return operation, await run(connection, transaction, operation)
+
+
+def _may_be_stale(error: ApiError | psycopg.Error) -> bool:
+    if isinstance(error, ApiError):
+        return error.code in _STALE_CODES
+    return error.sqlstate in _STALE_STATES
+
+
+def _unauthorized(error: TokenError) -> ApiError:
+    code = "PGRST303" if error.reason in {"expired", "claims"} else "PGRST301"
+    message = "JWT expired" if error.reason == "expired" else str(error)
+    description = message.replace("\\", "\\\\").replace('"', '\\"')
+    challenge = f'Bearer error="invalid_token", error_description="{description}"'
+    return ApiError(401, code, message, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,1 @@
+"""The REST API against a real Postgres."""
