@@ -218,8 +218,11 @@ class Channel:
 
     def _subscribe_to_changes(self) -> None:
         if self.request.bindings:
-            work = self._services.changes.subscribe(self)
-            self._link.spawn(work, "realtime-changes-subscribe")
+            self._link.spawn(self._follow_changes(), "realtime-changes-subscribe")
+
+    async def _follow_changes(self) -> None:
+        await self._services.feed.wait_connected()
+        await self._services.changes.subscribe(self)
 
     async def _announce_replication(self) -> None:
         await self._services.feed.wait_connected()

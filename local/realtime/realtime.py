@@ -21,6 +21,7 @@ from local.realtime.feed import ChangeFeed
 from local.realtime.frames import serializer_for
 from local.realtime.hub import Hub
 from local.realtime.messages import DatabaseMessages, MessageArchive
+from local.realtime.replication import SESSION_OPTIONS
 from local.realtime.services import LoopTimers, Meters, Services
 from local.realtime.tokens import TokenRefusedError, Tokens
 
@@ -58,7 +59,7 @@ class Realtime:
             timeout=POOL_TIMEOUT,
             open=False,
             check=AsyncConnectionPool.check_connection,
-            kwargs={"application_name": "realtime"},
+            kwargs={"application_name": "realtime", "options": SESSION_OPTIONS},
             name="realtime",
         )
         self.chaos = Chaos(context.settings, context.random, context.clock)

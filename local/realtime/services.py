@@ -54,7 +54,7 @@ class Changes(Protocol):
     """Postgres Changes."""
 
     async def subscribe(self, channel: Channel) -> None:
-        """Serve the channel's bindings with its claims; raises SubscriptionError."""
+        """Serve the channel's bindings with its claims, and tell the client."""
 
     def unsubscribe(self, channel: Channel) -> None:
         """Stop serving the channel."""
