@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
+from pydantic.alias_generators import to_camel
 
 from _shared.errors import HandlerError, ServerError, UnavailableError, refusal, status_of
 
@@ -176,7 +177,9 @@ def _details(text: str | None) -> dict[str, Any]:
         return {"reason": text}
     if not isinstance(details, dict):
         return {"reason": details}
-    return {key: value for key, value in details.items() if key != "code"}
+    fields = details.pop("fields", {})
+    named = {to_camel(name): problem for name, problem in fields.items()}
+    return {key: value for key, value in details.items() if key != "code"} | named
 
 
 def unwrap(answer: Any) -> Any:

@@ -81,7 +81,7 @@ class Settings:
 
 
 def origin(url: str) -> str:
-    """Return the scheme, host and port of a URL."""
+    """Return the scheme, host and port of a URL, as they are written."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -134,7 +134,7 @@ class _Reader:
 def _problems(settings: Settings) -> list[str | None]:
     return [
         _check_url("SUPABASE_URL", settings.supabase_url),
-        _check_url("SIMPOOL_PUBLIC_ORIGIN", settings.public_origin),
+        _check_origin(settings),
         _check_database(settings.database_url),
         _check_keys(settings),
         _check_signing_key(settings.signing_key),
@@ -155,9 +155,17 @@ def _check_url(name: str, value: str) -> str | None:
     parts = urlsplit(value)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return f"{name} must be an http or https URL, not {value!r}."
-    if name == "SIMPOOL_PUBLIC_ORIGIN" and parts.path not in {"", "/"}:
-        return f"{name} must be an origin without a path, not {value!r}."
     return None
+
+
+def _check_origin(settings: Settings) -> str | None:
+    value = settings.public_origin
+    if value == origin(settings.supabase_url):
+        return None  # the default, which is as good as what it comes from
+    problem = _check_url("SIMPOOL_PUBLIC_ORIGIN", value)
+    if problem is None and value != origin(value):
+        return f"SIMPOOL_PUBLIC_ORIGIN must be an origin without a path, not {value!r}."
+    return problem
 
 
 def _check_database(value: str) -> str | None:

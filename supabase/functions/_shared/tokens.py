@@ -35,15 +35,15 @@ class KeySource(Protocol):
         """Return the key of this id, or None when there is none."""
 
 
-@dataclass(frozen=True)
 class GivenKeys:
     """A key set that the operator configured."""
 
-    jwks: Mapping[str, Any]
+    def __init__(self, jwks: Mapping[str, Any]) -> None:
+        self._known = _keys(jwks)
 
     async def find(self, kid: str) -> PyJWK | None:
         """Return the key of this id, or None when there is none."""
-        return _keys(self.jwks).get(kid)
+        return self._known.get(kid)
 
 
 @dataclass
@@ -80,18 +80,21 @@ class FetchedKeys:
             response = await self.client.get(self.url, timeout=FETCH_TIMEOUT_SECONDS)
             response.raise_for_status()
             self._known = _keys(response.json())
-        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+        except (httpx.HTTPError, ValueError) as error:
             if not self._known:
                 raise UnavailableError("The sign-in service does not answer.") from error
         self._asked_at = self.clock()
 
 
-def _keys(jwks: Mapping[str, Any]) -> dict[str, PyJWK]:
+def _keys(jwks: Any) -> dict[str, PyJWK]:
+    keys = jwks.get("keys") if isinstance(jwks, Mapping) else None
+    if not isinstance(keys, list):
+        raise ValueError("a key set has a list of keys")  # noqa: TRY004  # its content, not its use
     usable = {}
-    for key in jwks["keys"]:
+    for key in keys:
         try:
             usable[str(key["kid"])] = PyJWK.from_dict(key)
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError):
             continue  # one key we cannot read must not shut out the users of the others
     return usable
 

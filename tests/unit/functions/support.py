@@ -178,7 +178,8 @@ def user_token(now: float, *, key: dict[str, Any] | str = SIGNING_KEY, **claims:
     if isinstance(key, str):
         return jwt.encode(kept, key, algorithm="HS256")
     private = jwt.PyJWK.from_dict(key)
-    return jwt.encode(kept, private, algorithm="ES256", headers={"kid": key["kid"]})
+    headers = {"kid": key["kid"]} if key["kid"] else {}
+    return jwt.encode(kept, private, algorithm="ES256", headers=headers)
 
 
 @asynccontextmanager
