@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
@@ -13,9 +11,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from local.auth import app as auth
 from local.functions import PREFIX as FUNCTIONS
 from local.functions import Functions
 from local.identity import resolve_identity
+from local.realtime import app as realtime
+from local.rest import app as rest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_gateway", "resolve_identity"]
 
-PARTS: Final = {
-    "/rest/v1": "local.rest.app",
-    "/auth/v1": "local.auth.app",
-    "/realtime/v1": "local.realtime.app",
-}
+PARTS: Final = {"/rest/v1": rest, "/auth/v1": auth, "/realtime/v1": realtime}
 #: what the hosted platform serves and this stand-in does not
 ABSENT: Final = ("/storage/v1", "/graphql/v1", "/pg")
 EXPOSED_HEADERS: Final = (
@@ -60,7 +57,7 @@ CORS: Final = Middleware(
 
 def create_gateway(context: Context) -> Starlette:
     """The application that answers for the whole stand-in."""
-    apps = {path: import_module(part).create_app(context) for path, part in _parts().items()}
+    apps = {path: part.create_app(context) for path, part in PARTS.items()}
     functions = Functions(context)
 
     @asynccontextmanager
@@ -82,17 +79,6 @@ def create_gateway(context: Context) -> Starlette:
     gateway.state.context = context
     gateway.state.parts = apps
     return gateway
-
-
-def _parts() -> dict[str, str]:
-    return {path: name for path, name in PARTS.items() if _exists(name)}
-
-
-def _exists(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _describe(_: Request) -> JSONResponse:

@@ -117,6 +117,7 @@ class DatabaseServer:
     migrations_dir: Path = Settings().migrations_dir
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _templates: dict[str, str] = field(default_factory=dict)
+    _prepared: set[str] = field(default_factory=set)
 
     @contextlib.contextmanager
     def database(self) -> Iterator[TestDatabase]:
@@ -132,6 +133,27 @@ class DatabaseServer:
         """A fresh database with the platform only, as a new project has it."""
         with self._copy_of(self._platform_template()) as database:
             yield database
+
+    @contextlib.contextmanager
+    def cron_database(self) -> Iterator[TestDatabase]:
+        """A database with the platform whose jobs real pg_cron runs; else its stand-in.
+
+        pg_cron serves one database of a server, so that one is shared by the tests that ask.
+        """
+        if not self._has_real_cron():
+            with self.platform_database() as database:
+                yield database
+            return
+        if CRON_DATABASE not in self._prepared:
+            bootstrap.prepare_database(self.server, CRON_DATABASE)
+            self._prepared.add(CRON_DATABASE)
+        with contextlib.closing(TestDatabase(self.server, CRON_DATABASE)) as database:
+            yield database
+            database.connect_as_admin().execute("select cron.unschedule(jobid) from cron.job")
+
+    def _has_real_cron(self) -> bool:
+        with psycopg.connect(self.server.dsn(SUPERUSER, CRON_DATABASE)) as connection:
+            return bootstrap.has_real_cron(connection)
 
     def close(self) -> None:
         """Drops what is left: the templates."""
