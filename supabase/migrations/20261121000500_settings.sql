@@ -1,0 +1,67 @@
+-- What an operator may tune, one typed row, so that a wrong value is refused when it is written.
+
+create table private.settings (
+  is_the_row boolean primary key default true,
+  heartbeat_period interval not null default '15 seconds',
+  lease_duration interval not null default '30 seconds',
+  poll_period interval not null default '60 seconds',
+  retry_poll_period interval not null default '1 second',
+  node_offline_after interval not null default '45 seconds',
+  chunk_duration interval not null default '5 seconds',
+  chunk_duration_min interval not null default '250 milliseconds',
+  chunk_iterations_min bigint not null default 10,
+  chunk_iterations_max bigint not null default 10000000,
+  default_iterations_per_second double precision not null default 200,
+  failures_max integer not null default 3,
+  expiries_max integer not null default 10,
+  retry_elsewhere_period interval not null default '15 seconds',
+  dispatch_nodes_max integer not null default 500,
+  dispatch_nodes_per_exchange integer not null default 32,
+  fold_size integer not null default 32,
+  progress_period interval not null default '1 second',
+  sweep_period interval not null default '5 seconds',
+  claim_code_lifetime interval not null default '15 minutes',
+  nonce_lifetime interval not null default '15 minutes',
+  unclaimed_node_lifetime interval not null default '1 hour',
+  offline_node_lifetime interval not null default '30 days',
+  orphaned_config_lifetime interval not null default '7 days',
+  chunk_lifetime interval not null default '30 days',
+  device_stale_after interval not null default '5 minutes',
+  cron_history_lifetime interval not null default '3 days',
+  hint_lifetime interval not null default '1 day',
+  constraint there_is_one_row check (is_the_row),
+  constraint a_lease_spans_two_heartbeats check (lease_duration >= 2 * heartbeat_period),
+  constraint heartbeat_period_is_positive check (heartbeat_period > interval '0'),
+  constraint chunk_duration_is_positive check (chunk_duration > interval '0'),
+  constraint chunk_iterations_are_ordered
+  check (chunk_iterations_min between 1 and chunk_iterations_max),
+  constraint default_speed_is_positive check (default_iterations_per_second > 0),
+  constraint failures_max_is_positive check (failures_max >= 1),
+  constraint expiries_max_is_positive check (expiries_max >= 1),
+  constraint fold_size_is_at_least_two check (fold_size >= 2)
+);
+
+alter table private.settings enable row level security;
+
+insert into private.settings (is_the_row) values (true);
+
+comment on table private.settings is 'The pool''s settings: one row.';
+comment on column private.settings.heartbeat_period is 'How often a node is asked to heartbeat.';
+comment on column private.settings.lease_duration is
+'How long a lease lives without a heartbeat; a dead node''s work returns after this.';
+comment on column private.settings.poll_period is 'How often a node with nothing to do asks.';
+comment on column private.settings.retry_poll_period is
+'How soon a node asks again when the answer may have just changed.';
+comment on column private.settings.chunk_duration is 'How long one chunk should keep one worker.';
+comment on column private.settings.chunk_duration_min is
+'The shortest chunk that the tail of a job is cut into, in time of the node that takes it.';
+comment on column private.settings.default_iterations_per_second is
+'The speed assumed of a node that has not measured itself.';
+comment on column private.settings.failures_max is
+'A range that failed this often, on at least two nodes, fails its job; twice as often on one.';
+comment on column private.settings.expiries_max is
+'A range whose lease expired this often fails its job: it may be killing its nodes.';
+comment on column private.settings.retry_elsewhere_period is
+'How long a range is kept from the node that has just failed or lost it.';
+comment on column private.settings.fold_size is
+'How many results are merged at a time, while a job runs.';

@@ -1,0 +1,83 @@
+-- Jobs: one row per request. Its chunks are cut when they are leased, so submitting costs the same
+-- for ten iterations and for a billion.
+
+create table public.sim_jobs (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references public.profiles (id) on delete cascade,
+  config_hash text not null references public.sim_configs (hash),
+  total_iterations bigint not null,
+  completed_iterations bigint not null default 0,
+  total_chunks bigint not null default 0,
+  completed_chunks bigint not null default 0,
+  status text not null default 'pending',
+  priority text not null default 'normal',
+  seed bigint not null,
+  target_error double precision,
+  -- results are folded within segments: one for the whole job, or one per checkpoint
+  segment_iterations bigint not null generated always as (
+    case
+      when target_error is null then total_iterations
+      else least(total_iterations, greatest(1000, (total_iterations + 19) / 20))
+    end
+  ) stored,
+  access_type text not null default 'private',
+  deadline_at timestamptz,
+  idempotency_key text,
+  engine_version text,
+  result jsonb,
+  error text,
+  created_at timestamptz not null default private.current_time(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  retried_at timestamptz,
+  progress_at timestamptz,
+  constraint a_repeated_submit_is_the_same_job unique (user_id, idempotency_key),
+  constraint iterations_are_in_bounds check (total_iterations between 1 and 1000000000),
+  constraint progress_is_within_the_job
+  check (completed_iterations between 0 and total_iterations),
+  constraint chunks_are_counted check (completed_chunks between 0 and total_chunks),
+  constraint status_is_known
+  check (status in ('pending', 'running', 'completed', 'failed', 'cancelled')),
+  constraint priority_is_known check (priority in ('low', 'normal', 'high')),
+  constraint access_type_is_known check (access_type in ('private', 'guild', 'public')),
+  constraint seed_is_not_negative check (seed >= 0),
+  constraint target_error_is_a_fraction check (target_error > 0 and target_error < 1),
+  constraint idempotency_key_is_short check (length(idempotency_key) between 1 and 200),
+  constraint a_running_job_has_started check (status <> 'running' or started_at is not null),
+  constraint a_finished_job_has_its_time
+  check ((status in ('completed', 'failed', 'cancelled')) = (completed_at is not null)),
+  constraint only_a_completed_job_has_a_result
+  check ((status = 'completed') = (result is not null)),
+  constraint only_a_failed_job_has_an_error check ((status = 'failed') = (error is not null))
+) with (fillfactor = 70);
+
+alter table public.sim_jobs enable row level security;
+
+comment on table public.sim_jobs is 'Simulation requests of users.';
+comment on column public.sim_jobs.total_chunks is
+'Ranges cut so far; chunks are cut when they are leased, so this grows while the job runs.';
+comment on column public.sim_jobs.completed_iterations is
+'As of progress_at, at most a second old while the job runs; job_progress() has it exactly.';
+comment on column public.sim_jobs.target_error is
+'Stop at the first checkpoint whose contiguous prefix has a relative standard error this small.';
+comment on column public.sim_jobs.segment_iterations is
+'Distance of the checkpoints of a job with a target error; else the whole job.';
+comment on column public.sim_jobs.access_type is
+'Whose nodes may run it: the user''s and their friends'', those of guild mates too, or anybody''s.';
+comment on column public.sim_jobs.engine_version is
+'Pinned by the first accepted result: every other result must have the same.';
+comment on column public.sim_jobs.result is
+'The merged result, its digest, statistics in presented units, and provenance.';
+
+create index idx_sim_jobs_user on public.sim_jobs (user_id, created_at desc);
+create index idx_sim_jobs_config on public.sim_jobs (config_hash, user_id);
+create index idx_sim_jobs_deadline on public.sim_jobs (deadline_at)
+where status in ('pending', 'running');
+create index idx_sim_jobs_finished on public.sim_jobs (completed_at)
+where completed_at is not null;
+
+grant select on public.sim_jobs to authenticated, service_role;
+
+create policy "Users see their own jobs"
+on public.sim_jobs for select to authenticated
+using (user_id = (select auth.uid()));

@@ -1,0 +1,125 @@
+-- Lock order, for every function that changes chunks or jobs:
+--
+--   1. the node: its row of public.nodes or private.node_heartbeats (one per transaction),
+--   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
+--      pass per transaction; a job met later is only tried, never waited for,
+--   3. uncut ranges, in the order in which jobs are served; the only row that is waited for while
+--      jobs are locked,
+--   4. everything else with skip locked, or rows that the lock on the job protects already.
+--
+-- Whoever ends its own lease with a result shares its job; whoever touches another's lease, reopens
+-- a range, or ends the job holds it alone. The job is finished by whoever completes the last range:
+-- nothing is left to lease then, so it holds the job alone, has waited for everybody who shared it,
+-- and sees all results. No completion waits for another while ranges are left.
+
+create function private.job_lock_key(job_id uuid)
+returns bigint
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return hashtextextended('simpool job ' || job_lock_key.job_id, 0);
+end;
+$$;
+
+comment on function private.job_lock_key(uuid) is 'The advisory lock of a job, and its place.';
+
+create function private.share_job(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock_shared(private.job_lock_key(share_job.job_id));
+end;
+$$;
+
+comment on function private.share_job(uuid) is 'Waits until nobody holds the job alone.';
+
+create function private.hold_job(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(private.job_lock_key(hold_job.job_id));
+end;
+$$;
+
+comment on function private.hold_job(uuid) is 'Waits until nobody else has the job, and keeps it.';
+
+create function private.try_share_job(job_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return pg_try_advisory_xact_lock_shared(private.job_lock_key(try_share_job.job_id));
+end;
+$$;
+
+comment on function private.try_share_job(uuid) is 'Shares the job unless somebody holds it alone.';
+
+create function private.is_fully_leased(job_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return not exists (
+    select from private.uncut_ranges as ranges where ranges.job_id = is_fully_leased.job_id
+  ) and not exists (
+    select from private.reopened_ranges as ranges where ranges.job_id = is_fully_leased.job_id
+  );
+end;
+$$;
+
+comment on function private.is_fully_leased(uuid) is
+'Whether no range of the job waits for a node.';
+
+create function private.close_job_if_fully_leased(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if private.is_fully_leased(close_job_if_fully_leased.job_id) then
+    delete from private.open_jobs as jobs
+    where jobs.job_id = any(array(
+      select locked.job_id from private.open_jobs as locked
+      where locked.job_id = close_job_if_fully_leased.job_id
+      for update skip locked
+    ));
+  end if;
+end;
+$$;
+
+comment on function private.close_job_if_fully_leased(uuid) is
+'Takes the job off the list that nodes are served from. The caller shares or holds the job.';
+
+create function private.open_job(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into private.open_jobs (job_id, user_id, access_type, rank, created_at)
+  select
+    jobs.id, jobs.user_id, jobs.access_type,
+    case jobs.priority when 'high' then 2 when 'normal' then 1 else 0 end,
+    jobs.created_at
+  from public.sim_jobs as jobs
+  where jobs.id = open_job.job_id
+  on conflict on constraint open_jobs_pkey do nothing;
+end;
+$$;
+
+comment on function private.open_job(uuid) is
+'Puts the job on the list that nodes are served from. The caller holds the job, or made it.';

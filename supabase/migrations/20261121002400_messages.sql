@@ -1,0 +1,162 @@
+-- Messages to nodes and users, by Realtime, on private topics. Every one is a hint: losing them all
+-- costs latency only. Definers, because realtime.send() needs to insert into realtime.messages.
+
+create function private.describe_chunks(chunk_ids uuid[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'chunk_id', chunks.id,
+          'job_id', chunks.job_id,
+          'config_hash', chunks.config_hash,
+          'engine', configs.engine,
+          'seed', jobs.seed,
+          'seed_offset', chunks.seed_offset,
+          'iterations', chunks.iterations,
+          'lease_token', chunks.lease_token,
+          'lease_expires_at', chunks.lease_expires_at
+        ) order by chunks.created_at, chunks.seed_offset
+      ), '[]'
+    )
+    from public.sim_chunks as chunks
+    join public.sim_jobs as jobs on jobs.id = chunks.job_id
+    join public.sim_configs as configs on configs.hash = chunks.config_hash
+    where chunks.id = any(describe_chunks.chunk_ids)
+  );
+end;
+$$;
+
+comment on function private.describe_chunks(uuid[]) is 'Chunks as a node needs them to run them.';
+
+create function private.push_chunks()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_push record;
+begin
+  -- what a node takes for itself is claimed at once and travels in the answer
+  for v_push in
+    select new_chunks.node_id, array_agg(new_chunks.id) as chunk_ids
+    from new_chunks
+    where new_chunks.status = 'pending'
+    group by new_chunks.node_id
+  loop
+    perform realtime.send(
+      jsonb_build_object('chunks', private.describe_chunks(v_push.chunk_ids)),
+      'chunks', 'node:' || v_push.node_id, true
+    );
+  end loop;
+  return null;
+end;
+$$;
+
+comment on function private.push_chunks() is
+'Pushes newly leased chunks to their nodes: one message per node and statement.';
+
+create trigger sim_chunks_insert_push
+after insert on public.sim_chunks
+referencing new table as new_chunks
+for each statement execute function private.push_chunks();
+
+create function private.push_job_status()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_change record;
+begin
+  for v_change in
+    select new_jobs.id, new_jobs.user_id, new_jobs.status
+    from new_jobs
+    join old_jobs on old_jobs.id = new_jobs.id
+    where new_jobs.status <> old_jobs.status
+  loop
+    perform realtime.send(
+      jsonb_build_object('id', v_change.id, 'status', v_change.status),
+      'job', 'user:' || v_change.user_id, true
+    );
+    if v_change.status in ('completed', 'failed', 'cancelled') then
+      perform realtime.send(
+        jsonb_build_object('status', v_change.status), 'finished', 'job:' || v_change.id, true
+      );
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+
+comment on function private.push_job_status() is 'Tells users when a job of theirs changes status.';
+
+create trigger sim_jobs_update_push
+after update on public.sim_jobs
+referencing old table as old_jobs new table as new_jobs
+for each statement execute function private.push_job_status();
+
+create function private.push_node_status()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_change record;
+begin
+  for v_change in
+    select new_nodes.id, new_nodes.user_id, new_nodes.status
+    from new_nodes
+    join old_nodes on old_nodes.id = new_nodes.id
+    where new_nodes.status <> old_nodes.status and new_nodes.user_id is not null
+  loop
+    perform realtime.send(
+      jsonb_build_object('id', v_change.id, 'status', v_change.status),
+      'node', 'user:' || v_change.user_id, true
+    );
+  end loop;
+  return null;
+end;
+$$;
+
+comment on function private.push_node_status() is
+'Tells users when a node of theirs comes or goes.';
+
+create trigger nodes_update_push
+after update on public.nodes
+referencing old table as old_nodes new table as new_nodes
+for each statement execute function private.push_node_status();
+
+create function private.push_cancel(chunk_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_push record;
+begin
+  for v_push in
+    select chunks.node_id, jsonb_agg(chunks.id) as chunk_ids
+    from public.sim_chunks as chunks
+    where chunks.id = any(push_cancel.chunk_ids)
+    group by chunks.node_id
+  loop
+    perform realtime.send(
+      jsonb_build_object('chunk_ids', v_push.chunk_ids),
+      'cancel', 'node:' || v_push.node_id, true
+    );
+  end loop;
+end;
+$$;
+
+comment on function private.push_cancel(uuid[]) is
+'Tells nodes to drop these chunks: one message per node.';

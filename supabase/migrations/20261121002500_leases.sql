@@ -1,0 +1,471 @@
+-- Leasing: which jobs a node may serve, how large its chunks are, and taking them.
+
+create function private.jobs_for_node(node_id uuid)
+returns setof uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_limit constant integer := 64;
+begin
+  return query
+  with access as (
+    select rows.access_type, rows.target_id, nodes.user_id as owner_id
+    from public.node_access as rows
+    join public.nodes on nodes.id = rows.node_id
+    where rows.node_id = jobs_for_node.node_id
+  ),
+  admitted as (
+    -- the owner, and friends named by the owner: whatever they keep private
+    select access.owner_id as user_id, true as privately
+    from access where access.access_type = 'owner'
+    union
+    select access.target_id, true
+    from access
+    where access.access_type = 'user' and private.are_friends(access.owner_id, access.target_id)
+    union
+    -- guild mates: what they let guilds run
+    select mates.user_id, false
+    from access
+    join public.guild_members as mates on mates.guild_id = access.target_id
+    where access.access_type = 'guild'
+      and mates.joined_at is not null
+      and private.is_guild_member(access.target_id, access.owner_id)
+  ),
+  offered as (
+    select jobs.*
+    from admitted
+    cross join lateral (
+      select open.job_id, open.rank, open.created_at
+      from private.open_jobs as open
+      where open.user_id = admitted.user_id
+        and (admitted.privately or open.access_type <> 'private')
+        and not private.is_barred(open.job_id, jobs_for_node.node_id)
+      order by open.rank desc, open.created_at, open.job_id
+      limit v_limit
+    ) as jobs
+    union
+    (
+      select open.job_id, open.rank, open.created_at
+      from private.open_jobs as open
+      where open.access_type = 'public'
+        and exists (select from access where access.access_type = 'public')
+        and not private.is_barred(open.job_id, jobs_for_node.node_id)
+      order by open.rank desc, open.created_at, open.job_id
+      limit v_limit
+    )
+  )
+  select offered.job_id
+  from offered
+  order by offered.rank desc, offered.created_at, offered.job_id
+  limit v_limit;
+end;
+$$;
+
+comment on function private.jobs_for_node(uuid) is
+'Open jobs the node may serve, first those to be served first. Jobs of others cost it nothing.';
+
+create function private.is_guild_member(guild_id uuid, user_id uuid)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.guild_members as members
+    where members.guild_id = is_guild_member.guild_id
+      and members.user_id = is_guild_member.user_id
+      and members.joined_at is not null
+  );
+end;
+$$;
+
+comment on function private.is_guild_member(uuid, uuid) is 'Whether the user has joined the guild.';
+
+create function private.is_barred(job_id uuid, node_id uuid)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select from private.barred_nodes as nodes
+    where nodes.job_id = is_barred.job_id and nodes.node_id = is_barred.node_id
+  );
+end;
+$$;
+
+comment on function private.is_barred(uuid, uuid) is
+'Whether the node failed the job too often to serve it any more.';
+
+create function private.chunk_size(
+  remaining bigint, iterations_per_second double precision, workers bigint
+)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_settings private.settings;
+  v_speed double precision;
+  v_smallest double precision;
+begin
+  select * into strict v_settings from private.settings;
+  v_speed := coalesce(
+    chunk_size.iterations_per_second, v_settings.default_iterations_per_second
+  );
+  v_smallest := greatest(
+    v_settings.chunk_iterations_min,
+    v_speed * extract(epoch from v_settings.chunk_duration_min)
+  );
+  -- guided: each worker gets at most half of its share of what remains
+  return least(
+    v_settings.chunk_iterations_max,
+    greatest(
+      v_smallest,
+      least(
+        v_speed * extract(epoch from v_settings.chunk_duration),
+        chunk_size.remaining / (2.0 * greatest(chunk_size.workers, 1))
+      )
+    )
+  )::bigint;
+end;
+$$;
+
+comment on function private.chunk_size(bigint, double precision, bigint) is
+'Iterations of the next chunk: some seconds of the node''s speed, less at the tail of a job.';
+
+create function private.lease_reopened(
+  job_id uuid, node_id uuid, slots integer, status text
+)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_settings private.settings;
+  v_now timestamptz := private.current_time();
+  v_ids uuid[];
+begin
+  select * into strict v_settings from private.settings;
+  with taken as (
+    delete from private.reopened_ranges as ranges
+    where ranges.job_id = lease_reopened.job_id
+      and ranges.seed_offset = any(array(
+        select open.seed_offset
+        from private.reopened_ranges as open
+        where open.job_id = lease_reopened.job_id
+          and (
+            open.lost_by is distinct from lease_reopened.node_id
+            or open.reopened_at <= v_now - v_settings.retry_elsewhere_period
+          )
+        order by open.seed_offset
+        limit lease_reopened.slots
+        for update skip locked
+      ))
+    returning ranges.seed_offset, ranges.iterations
+  ),
+  leased as (
+    insert into public.sim_chunks (
+      job_id, node_id, config_hash, seed_offset, iterations, status, attempt,
+      lease_expires_at, claimed_at
+    )
+    select
+      jobs.id, lease_reopened.node_id, jobs.config_hash, taken.seed_offset, taken.iterations,
+      lease_reopened.status,
+      (
+        select max(earlier.attempt) + 1 from public.sim_chunks as earlier
+        where earlier.job_id = lease_reopened.job_id and earlier.seed_offset = taken.seed_offset
+      ),
+      v_now + v_settings.lease_duration,
+      case when lease_reopened.status = 'claimed' then v_now end
+    from taken
+    join public.sim_jobs as jobs on jobs.id = lease_reopened.job_id
+    returning id
+  )
+  select array_agg(leased.id) into v_ids from leased;
+  return coalesce(v_ids, '{}');
+end;
+$$;
+
+comment on function private.lease_reopened(uuid, uuid, integer, text) is
+'Leases ranges that came back. The caller shares or holds the job.';
+
+create function private.lock_uncut_range(job_id uuid, wait boolean)
+returns private.uncut_ranges
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_range private.uncut_ranges;
+begin
+  select * into v_range
+  from private.uncut_ranges as ranges
+  where ranges.job_id = lock_uncut_range.job_id
+  order by ranges.stripe
+  limit 1
+  for update skip locked;
+  if not found and lock_uncut_range.wait then
+    select * into v_range
+    from private.uncut_ranges as ranges
+    where ranges.job_id = lock_uncut_range.job_id
+    order by ranges.stripe
+    limit 1
+    for update;
+  end if;
+  return v_range;
+end;
+$$;
+
+comment on function private.lock_uncut_range(uuid, boolean) is
+'The first stripe that nobody is cutting; when all are being cut, the first, if we may wait.';
+
+create function private.next_iteration(uncut private.uncut_ranges)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (
+      select chunks.seed_offset + chunks.iterations
+      from public.sim_chunks as chunks
+      where chunks.job_id = (next_iteration.uncut).job_id
+        and chunks.seed_offset >= (next_iteration.uncut).first_iteration
+        and chunks.seed_offset < (next_iteration.uncut).end_iteration
+      order by chunks.seed_offset desc
+      limit 1
+    ),
+    (next_iteration.uncut).first_iteration
+  );
+end;
+$$;
+
+comment on function private.next_iteration(private.uncut_ranges) is
+'How far a stripe is cut: the end of its last chunk. The caller holds the stripe.';
+
+create function private.remaining_iterations(job_id uuid, stripe smallint)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (
+      select sum(ranges.end_iteration - ranges.first_iteration)::bigint
+      from private.uncut_ranges as ranges
+      where ranges.job_id = remaining_iterations.job_id
+        and ranges.stripe <> remaining_iterations.stripe
+    ), 0
+  );
+end;
+$$;
+
+comment on function private.remaining_iterations(uuid, smallint) is
+'What the other stripes hold at most; a bound is enough to see that the tail is near.';
+
+create function private.busy_workers(job_id uuid)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  -- the tail of a job is cut no finer for a larger fleet, so that counting stays cheap
+  return (
+    select count(*) from (
+      select from public.sim_chunks as chunks
+      where chunks.job_id = busy_workers.job_id
+        and chunks.status in ('pending', 'claimed', 'running')
+      limit 256
+    ) as busy
+  );
+end;
+$$;
+
+comment on function private.busy_workers(uuid) is 'How many leases the job has out, up to 256.';
+
+create function private.cut_chunks(
+  uncut private.uncut_ranges,
+  first_iteration bigint,
+  size bigint,
+  node_id uuid,
+  slots integer,
+  status text
+)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_lease interval;
+  v_now timestamptz := private.current_time();
+  v_ids uuid[];
+begin
+  select lease_duration into strict v_lease from private.settings;
+  with bounds as (
+    -- no chunk crosses a checkpoint
+    select
+      jobs.id,
+      jobs.config_hash,
+      least(
+        (cut_chunks.uncut).end_iteration,
+        (cut_chunks.first_iteration / jobs.segment_iterations + 1) * jobs.segment_iterations
+      ) as end_iteration
+    from public.sim_jobs as jobs
+    where jobs.id = (cut_chunks.uncut).job_id
+  ),
+  leased as (
+    insert into public.sim_chunks (
+      job_id, node_id, config_hash, seed_offset, iterations, status, lease_expires_at, claimed_at
+    )
+    select
+      bounds.id, cut_chunks.node_id, bounds.config_hash, cuts.first_iteration,
+      least(cut_chunks.size, bounds.end_iteration - cuts.first_iteration),
+      cut_chunks.status,
+      v_now + v_lease,
+      case when cut_chunks.status = 'claimed' then v_now end
+    from bounds
+    cross join lateral generate_series(
+      cut_chunks.first_iteration,
+      least(
+        bounds.end_iteration - 1,
+        cut_chunks.first_iteration + cut_chunks.size * (cut_chunks.slots - 1)
+      ),
+      cut_chunks.size
+    ) as cuts (first_iteration)
+    returning id
+  )
+  select array_agg(leased.id) into v_ids from leased;
+  return v_ids;
+end;
+$$;
+
+comment on function private.cut_chunks(private.uncut_ranges, bigint, bigint, uuid, integer, text) is
+'Cuts up to `slots` chunks of one size off a stripe, up to its end or the next checkpoint.';
+
+create function private.lease_uncut(
+  job_id uuid,
+  node_id uuid,
+  slots integer,
+  status text,
+  iterations_per_second double precision,
+  workers bigint,
+  wait boolean
+)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_range private.uncut_ranges;
+  v_next bigint;
+  v_size bigint;
+  v_ids uuid[] := '{}';
+begin
+  while cardinality(v_ids) < lease_uncut.slots loop
+    v_range := private.lock_uncut_range(lease_uncut.job_id, lease_uncut.wait);
+    exit when v_range.job_id is null;
+    v_next := private.next_iteration(v_range);
+    v_size := private.chunk_size(
+      v_range.end_iteration - v_next
+      + private.remaining_iterations(lease_uncut.job_id, v_range.stripe),
+      lease_uncut.iterations_per_second,
+      lease_uncut.workers
+    );
+    v_ids := v_ids || private.cut_chunks(
+      v_range, v_next, v_size,
+      lease_uncut.node_id, lease_uncut.slots - cardinality(v_ids), lease_uncut.status
+    );
+    if private.next_iteration(v_range) = v_range.end_iteration then
+      delete from private.uncut_ranges as ranges
+      where ranges.job_id = v_range.job_id and ranges.stripe = v_range.stripe;
+    end if;
+  end loop;
+  return v_ids;
+end;
+$$;
+
+comment on function private.lease_uncut(
+  uuid, uuid, integer, text, double precision, bigint, boolean
+) is
+'Leases up to `slots` new chunks of the job. The caller shares or holds the job.';
+
+create function private.start_job(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  update public.sim_jobs as jobs
+  set status = 'running', started_at = coalesce(jobs.started_at, private.current_time())
+  where jobs.id = any(array(
+    select pending.id from public.sim_jobs as pending
+    where pending.id = start_job.job_id and pending.status = 'pending'
+    for update skip locked
+  ));
+end;
+$$;
+
+comment on function private.start_job(uuid) is
+'Marks the job as running. Skips it when another session is doing so.';
+
+create function private.lease_chunks(
+  job_id uuid,
+  node_id uuid,
+  slots integer,
+  status text,
+  iterations_per_second double precision,
+  workers bigint,
+  wait boolean
+)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_ids uuid[];
+begin
+  -- cancelled or finished between being listed and being locked
+  if not exists (
+    select from private.open_jobs as jobs where jobs.job_id = lease_chunks.job_id
+  ) then
+    return '{}';
+  end if;
+  v_ids := private.lease_reopened(
+    lease_chunks.job_id, lease_chunks.node_id, lease_chunks.slots, lease_chunks.status
+  );
+  v_ids := v_ids || private.lease_uncut(
+    lease_chunks.job_id,
+    lease_chunks.node_id,
+    lease_chunks.slots - cardinality(v_ids),
+    lease_chunks.status,
+    lease_chunks.iterations_per_second,
+    lease_chunks.workers + private.busy_workers(lease_chunks.job_id),
+    lease_chunks.wait
+  );
+  if cardinality(v_ids) > 0 then
+    perform private.start_job(lease_chunks.job_id);
+  end if;
+  perform private.close_job_if_fully_leased(lease_chunks.job_id);
+  return v_ids;
+end;
+$$;
+
+comment on function private.lease_chunks(
+  uuid, uuid, integer, text, double precision, bigint, boolean
+) is
+'Leases up to `slots` chunks of the job to the node: what came back first, then new ones. The '
+'caller shares or holds the job; status is claimed for an answer, pending for a push.';

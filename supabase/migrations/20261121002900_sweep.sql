@@ -1,0 +1,99 @@
+-- Leases of silent nodes go back to the pool. Heartbeats and idle exchanges of other nodes look for
+-- them every few seconds, cron every minute: whoever calls holds no job yet, so waiting is safe.
+
+create function private.expired_leases(quantity integer)
+returns table (chunk_id uuid, job_id uuid)
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  -- a push that the node never confirmed is not kept alive by its heartbeats
+  return query
+  select chunks.id, chunks.job_id
+  from public.sim_chunks as chunks
+  left join private.node_heartbeats as heartbeats on heartbeats.node_id = chunks.node_id
+  where chunks.status in ('pending', 'claimed', 'running')
+    and chunks.lease_expires_at <= private.current_time()
+    and (
+      chunks.status = 'pending'
+      or coalesce(heartbeats.leases_until, '-infinity') <= private.current_time()
+    )
+  order by chunks.lease_expires_at
+  limit expired_leases.quantity;
+end;
+$$;
+
+comment on function private.expired_leases(integer) is
+'Leases past their own time and their node''s, the longest dead first.';
+
+create function private.requeue_expired_leases(quantity integer default 1000)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_jobs uuid[];
+  v_job_id uuid;
+  v_chunk public.sim_chunks;
+  v_count integer := 0;
+begin
+  v_jobs := array(
+    select expired.job_id
+    from private.expired_leases(requeue_expired_leases.quantity) as expired
+    group by expired.job_id
+    order by private.job_lock_key(expired.job_id)
+  );
+  foreach v_job_id in array v_jobs loop
+    perform private.hold_job(v_job_id);
+  end loop;
+  -- asked again, now that nothing can change them
+  for v_chunk in
+    select chunks.*
+    from private.expired_leases(requeue_expired_leases.quantity) as expired
+    join public.sim_chunks as chunks on chunks.id = expired.chunk_id
+    where expired.job_id = any(v_jobs)
+  loop
+    continue when not private.is_live_job(v_chunk.job_id);
+    perform private.fail_chunk(v_chunk, 'expired', null, true);
+    v_count := v_count + 1;
+  end loop;
+  foreach v_job_id in array v_jobs loop
+    perform private.dispatch_job(v_job_id, settings.dispatch_nodes_per_exchange)
+    from private.settings;
+  end loop;
+  return v_count;
+end;
+$$;
+
+comment on function private.requeue_expired_leases(integer) is
+'Opens the ranges of expired leases again and dispatches them. Run by cron job '
+'simpool_requeue_expired_leases and by nodes; waits for jobs, so call it holding none.';
+
+create function private.sweep_sometimes()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.current_time();
+begin
+  update private.sweeps
+  set swept_at = v_now
+  where sweeps.is_the_row = any(array(
+    select due.is_the_row
+    from private.sweeps as due cross join private.settings
+    where due.swept_at <= v_now - settings.sweep_period
+    for update of due skip locked
+  ));
+  if found then
+    perform private.requeue_expired_leases(100);
+  end if;
+end;
+$$;
+
+comment on function private.sweep_sometimes() is
+'Looks for expired leases unless somebody did so a moment ago.';
