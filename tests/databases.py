@@ -34,6 +34,13 @@ CRON_SETTINGS: Final = {
     "cron.database_name": CRON_DATABASE,
     "cron.use_background_workers": "on",
 }
+#: waits, in milliseconds, until each of them has ended
+READER_PATIENCE: Final = 5000
+END_READERS: Final = """
+select pg_catalog.pg_terminate_backend(slots.active_pid, %s)
+from pg_catalog.pg_replication_slots as slots
+where slots.database = %s and slots.active_pid is not null
+"""
 
 
 @dataclass
@@ -187,15 +194,16 @@ class DatabaseServer:
     def _create(self, template: str) -> str:
         name = f"simpool_test_{os.getpid()}_{next(self._numbers)}"
         command = sql.SQL("create database {} template {} owner postgres encoding 'UTF8'")
-        self._execute(command.format(sql.Identifier(name), sql.Identifier(template)))
+        with psycopg.connect(self.server.dsn(SUPERUSER), autocommit=True) as connection:
+            connection.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def _drop(self, name: str) -> None:
-        self._execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-    def _execute(self, command: sql.Composed) -> None:
+        """Drops a database, after the readers of its log: `force` does not end those."""
+        drop = sql.SQL("drop database {} with (force)")
         with psycopg.connect(self.server.dsn(SUPERUSER), autocommit=True) as connection:
-            connection.execute(command)
+            connection.execute(END_READERS, (READER_PATIENCE, name))
+            connection.execute(drop.format(sql.Identifier(name)))
 
 
 @contextlib.contextmanager
