@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from node.errors import PoolRefusalError, PoolUnavailableError, SignInError
+from node.http import UNAVAILABLE, retry_after
 from node.version import VERSION
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from node.config import Settings
 
-UNAUTHORIZED, FORBIDDEN, SERVER_ERROR, NOT_IMPLEMENTED = 401, 403, 500, 501
+UNAUTHORIZED, FORBIDDEN = 401, 403
 USER_AGENT = f"simpool-node/{VERSION}"
 
 
@@ -114,14 +115,18 @@ def unreachable(url: str, error: Exception) -> PoolUnavailableError:
 def refusal(response: httpx.Response) -> PoolUnavailableError | PoolRefusalError:
     """The failure that an answer of the pool stands for, in its own words where it has some."""
     document = _document(response)
-    message = _message(document, response)
-    if response.status_code >= SERVER_ERROR and response.status_code != NOT_IMPLEMENTED:
+    message, advice = _message(document, response), _hint(document, response)
+    if response.status_code in UNAVAILABLE:
         return PoolUnavailableError(
-            f"the pool cannot answer now: {message}", advice="Try again in a moment."
+            f"the pool cannot answer now: {message}",
+            retry_after=retry_after(response),
+            advice=advice or "Try again in a moment.",
         )
     details = _details(document)
+    if (trace := response.headers.get("x-correlation-id")) and response.is_server_error:
+        message = f"{message} (correlation id {trace})"
     code = str(details.pop("code", None) or document.get("code") or "INVALID_REQUEST")
-    kind, advice = PoolRefusalError, _hint(document, response)
+    kind = PoolRefusalError
     if response.status_code in {UNAUTHORIZED, FORBIDDEN}:
         kind, advice = SignInError, advice or "Sign in with: python -m node login"
     return kind(message, status=response.status_code, code=code, details=details, advice=advice)
@@ -168,5 +173,5 @@ def _details(document: Mapping[str, Any]) -> dict[str, Any]:
 def _hint(document: Mapping[str, Any], response: httpx.Response) -> str | None:
     if isinstance(document.get("hint"), str) and document["hint"]:
         return str(document["hint"])
-    wait = response.headers.get("Retry-After")
-    return f"Try again in {wait} s." if wait else None
+    wait = retry_after(response)
+    return f"Try again in {wait:.0f} s." if wait else None

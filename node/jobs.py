@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from node.errors import CommandError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 
 JobStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
-MILLI = 1000
+COLUMNS = (
+    "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
+    "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,14 @@ async def job_progress(client: PoolClient, job_id: str) -> Progress:
         error=_number(answer.get("error"), None),
         failure=_failure(answer.get("failure")),
     )
+
+
+async def read_job(client: PoolClient, job_id: str) -> dict[str, Any]:
+    """The row of a job; raises CommandError where the user has no such job."""
+    rows = await client.rows("sim_jobs", id=f"eq.{job_id}", select=COLUMNS)
+    if not rows:
+        raise CommandError(f"you have no job {job_id}", advice="See: python -m node jobs")
+    return rows[0]
 
 
 def _number(value: Any, otherwise: float | None) -> float | None:

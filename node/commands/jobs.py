@@ -11,8 +11,8 @@ from rich.table import Table
 
 from node.amounts import age, duration, unix_seconds
 from node.commands.command import Argument, Command, Context, signed_in
-from node.commands.wait import read_job
 from node.errors import CommandError, ConfigurationError
+from node.jobs import read_job
 from node.options import Option, switch, whole
 
 if TYPE_CHECKING:

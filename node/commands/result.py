@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from node.commands.command import Argument, Command, Context, signed_in
 from node.commands.jobs import find_job
 from node.commands.show import progress_bar
-from node.commands.wait import finish, read_job, show_job_result
+from node.commands.wait import finish, show_job_result
 from node.engine.results import digest, statistics
 from node.errors import CommandError
+from node.jobs import read_job
 from node.options import Option, switch
 from node.simulation import Simulation, load_engine, stored_config
 

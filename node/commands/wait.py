@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from node.commands.show import print_result, progress_bar
 from node.errors import CommandError
-from node.jobs import Progress, job_progress
+from node.jobs import Progress, job_progress, read_job
 from node.watch import follow
 
 if TYPE_CHECKING:
     from node.client import PoolClient
     from node.commands.command import Context
-
-COLUMNS = (
-    "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
-    "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at"
-)
 
 
 async def finish(context: Context, client: PoolClient, job_id: str) -> int:
@@ -39,14 +34,6 @@ def note(progress: Progress) -> str:
         return "waiting for a node" if progress.status == "pending" else ""
     error = "" if progress.error is None else f" ±{progress.error:.2%}"
     return f"mean {progress.mean:,.0f}{error}"
-
-
-async def read_job(client: PoolClient, job_id: str) -> dict[str, Any]:
-    """The row of a job; raises CommandError where the user has no such job."""
-    rows = await client.rows("sim_jobs", id=f"eq.{job_id}", select=COLUMNS)
-    if not rows:
-        raise CommandError(f"you have no job {job_id}", advice="See: python -m node jobs")
-    return rows[0]
 
 
 def show_job_result(context: Context, job: dict[str, Any]) -> None:
