@@ -97,8 +97,8 @@ def location(statement: Statement, primary_key: Sequence[str]) -> Composable:
     """The primary key of the only row, as a JSON object; null if there are other than one."""
     return SQL(
         "case when count(*) = 1 then (select json_object_agg(pairs.key, pairs.value)::text from "
-        "(select row_to_json(found) as document from {} as found) as only, "
-        "json_each_text(only.document) as pairs where pairs.key = any({}::text[])) end",
+        "(select row_to_json(found) as document from {} as found) as first, "
+        "json_each_text(first.document) as pairs where pairs.key = any({}::text[])) end",
     ).format(Identifier(SOURCE), statement.bind_array(primary_key))
 
 

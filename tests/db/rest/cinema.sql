@@ -102,6 +102,7 @@ public.directors, public.films, public.actors, public.roles, public.posters, pub
 to anon, authenticated, service_role;
 grant select on public.titles to anon, authenticated, service_role;
 grant select, insert, update, delete on public.notes to authenticated, service_role;
+grant usage on sequence public.films_id_seq to anon;
 grant insert on public.logs to anon, authenticated, service_role;
 
 create function public.add(a integer, b integer default 1) returns integer
@@ -162,8 +163,9 @@ language sql stable set search_path = '' as $$ select 1 $$;
 create function public.by_count(a integer, b integer) returns integer
 language sql stable set search_path = '' as $$ select 2 $$;
 
+-- without a search path of its own, so that it shows that of the request
 create function public.setting(name text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable
 as $$ begin return current_setting(setting.name, true); end; $$;
 
 create function public.whoami() returns jsonb
