@@ -157,9 +157,8 @@ def _line(label: str, words: Text) -> Text:
 
 def _bar(share: float, words: str, color: str) -> Text:
     full = round(min(max(share, 0.0), 1.0) * BAR_WIDTH)
-    return Text.assemble(
-        ("━" * full, color), ("━" * (BAR_WIDTH - full), "bright_black"), "  ", words
-    )
+    rest = ("─" * (BAR_WIDTH - full), "bright_black")
+    return Text.assemble(("━" * full, color), rest, "  ", words)
 
 
 def _connection(view: View) -> Text:

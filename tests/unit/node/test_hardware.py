@@ -94,7 +94,7 @@ def test_workers_stay_within_the_machine(wanted: int | None, enabled: int) -> No
 
 
 def test_a_machine_id_stays_and_tells_nothing() -> None:
-    """The same machine gives the same id, another one another, and none holds what it is made of."""
+    """One machine has one id, and nobody can tell from it what it is made of."""
     first = machine_id(MACHINE)
     other = replace(MACHINE, files={**MACHINE.files, "/etc/machine-id": "0" * 32})
     assert first == machine_id(MACHINE)

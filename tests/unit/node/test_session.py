@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 TOKEN = "/auth/v1/token"
 
 
-def answer(access_token: str = "a1", refresh_token: str = "r1", **more: Any) -> dict[str, Any]:
-    """A session as the pool gives it."""
+def answer(generation: int = 1, **more: Any) -> dict[str, Any]:
+    """A session as the pool gives it, with the tokens `a1` and `r1` or later ones."""
     return {
-        "access_token": access_token,
-        "refresh_token": refresh_token,
+        "access_token": f"a{generation}",
+        "refresh_token": f"r{generation}",
         "token_type": "bearer",
         "expires_in": 3600,
         "expires_at": NOW + 3600,
@@ -91,7 +91,7 @@ async def test_an_answer_without_a_session_is_no_pool(pool: FakePool, sessions: 
         await sessions.sign_in("me@example.org", "pass")
 
 
-async def test_the_given_token_wins(sessions: Sessions, settings: Settings) -> None:
+async def test_the_given_token_wins(settings: Settings) -> None:
     """SIMPOOL_ACCESS_TOKEN is used as it is, session or not."""
     given = Settings(url=POOL, data_dir=settings.data_dir, access_token="given")
     assert await Sessions(given).token() == "given"
@@ -109,7 +109,7 @@ async def test_a_token_is_renewed_before_it_ends(pool: FakePool, sessions: Sessi
     """A token that ends within a minute is replaced, and so is the one that renews it."""
     pool.on("POST", TOKEN, answer(expires_at=NOW + 59))
     await sessions.sign_in("me@example.org", "pass")
-    pool.on("POST", TOKEN, answer("a2", "r2"))
+    pool.on("POST", TOKEN, answer(2))
     assert await sessions.token() == "a2"
     assert pool.requests[-1].url.params["grant_type"] == "refresh_token"
     assert pool.bodies(TOKEN)[-1] == {"refresh_token": "r1"}
@@ -165,7 +165,7 @@ async def test_a_session_of_another_pool_is_not_used(
     pool.on("POST", TOKEN, answer())
     await sessions.sign_in("me@example.org", "pass")
     elsewhere = Settings(url="http://other.test", data_dir=settings.data_dir)
-    with pytest.raises(SignInError, match="signed in to http://pool.test, not to http://other"):
+    with pytest.raises(SignInError, match=r"signed in to http://pool\.test, not to http://other"):
         await Sessions(elsewhere).token()
 
 
