@@ -27,10 +27,12 @@ PATIENCE: Final = 180.0
 def environment(pool: Stack, directory: Path) -> dict[str, str]:
     """Variables that lead commands to `pool`, so that no setting of the user takes part."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIMPOOL")}
+    settings_file = directory / "node.toml"
+    settings_file.touch()
     return kept | {
         "SIMPOOL_POOL": pool.url,
         "SIMPOOL_KEY": pool.publishable_key,
-        "SIMPOOL_CONFIG": str(directory / "node.toml"),
+        "SIMPOOL_CONFIG": str(settings_file),
         "SIMPOOL_DATA_DIR": str(directory / "owner"),
     }
 
