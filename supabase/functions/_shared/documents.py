@@ -51,11 +51,13 @@ def printable(text: str) -> str:
     return text
 
 
-Text = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=255, strip_whitespace=True),
-    AfterValidator(printable),
-]
+def _length(most: int) -> StringConstraints:
+    return StringConstraints(min_length=1, max_length=most, strip_whitespace=True)
+
+
+Text = Annotated[str, _length(255), AfterValidator(printable)]
+ShortText = Annotated[str, _length(100), AfterValidator(printable)]
+Name = Annotated[str, _length(80), AfterValidator(printable)]
 
 
 def decode(body: bytes) -> Any:

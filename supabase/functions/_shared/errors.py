@@ -67,6 +67,7 @@ class UnauthorizedError(HandlerError):
 
     status = 401
     code = "UNAUTHORIZED"
+    default_headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Signature, Bearer"}
 
 
 class SignatureRefusedError(UnauthorizedError):

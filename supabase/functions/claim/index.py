@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import Field, StringConstraints
 
 from _shared.database import unwrap
-from _shared.documents import Answer, Request, Text
+from _shared.documents import Answer, Name, Request
 from _shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -43,8 +43,8 @@ class Claim(Request):
     """The code of the node to own, and how it shall start."""
 
     code: Code
-    name: Text | None = None
-    max_parallel: Annotated[int, Field(ge=0, le=65536)] | None = None
+    name: Name | None = None
+    max_parallel: Annotated[int, Field(ge=0, le=4096)] | None = None
 
 
 class Candidate(Answer):

@@ -7,15 +7,14 @@ from fastapi import Request as HttpRequest
 from fastapi import Response
 from pydantic import Field, ValidationInfo, field_validator
 
-from _shared.documents import Answer, Request, Text
+from _shared.documents import Answer, Request, ShortText, Text
 from _shared.errors import RateLimitedError, SignatureRefusedError
 from _shared.identity import SignedNode, limit_by_address
 from _shared.routing import router as make_router
 
 router = make_router(SignatureRefusedError, RateLimitedError)
 
-MOST_CORES = 65536
-LARGEST_HARDWARE = 200
+MOST_CORES = 4096
 
 Cores = Annotated[int, Field(ge=1, le=MOST_CORES)]
 
@@ -26,10 +25,10 @@ class Registration(Request):
     hostname: Text
     total_cores: Cores
     enabled_cores: Annotated[int, Field(ge=0, le=MOST_CORES)]
-    version: Text
-    platform: Text | None = None
+    version: ShortText
+    platform: ShortText | None = None
     machine_id: Text | None = None
-    hardware: Annotated[dict[str, Any], Field(max_length=LARGEST_HARDWARE)] | None = None
+    hardware: dict[str, Any] | None = None
 
     @field_validator("enabled_cores")
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
-from nacl.signing import SigningKey
 
 from _shared.app import create_app
 from _shared.errors import UnavailableError
@@ -129,28 +127,25 @@ class FakeTransaction:
 
 
 @dataclass
-class Pool:
-    """The handlers, their database, and a client that talks to them."""
+class Handlers:
+    """A client of running handlers that can sign as a node and sign in as a user."""
 
     client: httpx.AsyncClient
-    database: FakeDatabase
-    clock: Clock
-    timer: Clock
+    clock: Callable[[], float]
     nonces: int = 0
 
     async def signed(self, path: str, body: Any = None, **changes: Any) -> httpx.Response:
         """Send a signed POST; `changes` alter what is sent after the signature was made."""
         text = body if isinstance(body, str) else json.dumps(body or {})
         self.nonces += 1
-        nonce = changes.pop("nonce", f"nonce-{self.nonces:020d}")
         request = Request(
             "",
             "POST",
             changes.pop("sign_url", f"{ORIGIN}{path}"),
             text,
             changes.pop("created", int(self.clock())),
-            nonce,
-            NODE_SEED,
+            changes.pop("nonce", f"nonce-{self.nonces:020d}"),
+            changes.pop("seed", NODE_SEED),
         )
         headers = {"content-type": "application/json", **vector(request)["headers"]}
         headers.update(changes.pop("headers", {}))
@@ -158,11 +153,20 @@ class Pool:
         content = changes.pop("content", text)
         return await self.client.post(url, content=content, headers=headers, **changes)
 
-    async def as_user(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    async def as_user(
+        self, method: str, path: str, *, user: str = USER_ID, **arguments: Any
+    ) -> httpx.Response:
         """Send a request with the token of a signed-in user."""
-        headers = {"authorization": f"Bearer {user_token(self.clock())}"}
-        headers.update(arguments.pop("headers", {}))
+        headers = {"authorization": f"Bearer {user_token(self.clock(), sub=user)}"}
         return await self.client.request(method, path, headers=headers, **arguments)
+
+
+@dataclass
+class Pool(Handlers):
+    """Handlers in memory, with their database, and time that stands still."""
+
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    timer: Clock = field(default_factory=Clock)
 
 
 def user_token(now: float, *, key: dict[str, Any] | str = SIGNING_KEY, **claims: Any) -> str:
@@ -197,7 +201,7 @@ async def running_pool(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client,
     ):
-        yield Pool(client, fake, clock, timer)
+        yield Pool(client, clock, database=fake, timer=timer)
 
 
 def spend_once() -> Callable[..., bool]:
@@ -211,13 +215,3 @@ def spend_once() -> Callable[..., bool]:
         return fresh
 
     return use_nonce
-
-
-def node_key() -> SigningKey:
-    """Return the private key of the node that signs the requests."""
-    return SigningKey(bytes.fromhex(NODE_SEED))
-
-
-def wall_clock() -> float:
-    """Return the real time, for what is checked against it."""
-    return time.time()
