@@ -8,18 +8,16 @@ process holds, below one named by the digest of the engine's sources.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import shutil
 import sys
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-import numba
-import numpy as np
-
-_config: Any = numba.config  # its settings are attributes made at run time
 _KERNELS = Path(__file__).parent
 _held: dict[Path, IO[bytes]] = {}
+_taken: dict[Path, Path] = {}
 
 
 def configure_cache(path: Path) -> Path:
@@ -29,30 +27,35 @@ def configure_cache(path: Path) -> Path:
     nothing is kept on disk and every process compiles the kernels anew.
     """
     path = Path(path).resolve()
-    if path not in _held:
-        _take(path)
-    return Path(_config.CACHE_DIR)
+    if path not in _taken:
+        _taken[path] = _take(path)
+        _set_numba_directory(_taken[path])
+    return _taken[path]
 
 
-def cache_is_configured() -> bool:
-    """Tell whether compiled kernels are kept on disk."""
-    return bool(_held)
+def _set_numba_directory(directory: Path) -> None:
+    # imported here because it takes a second that commands without an engine need not wait for;
+    # not set by its environment variable because child processes would inherit that
+    from numba import config  # noqa: PLC0415
+
+    settings: Any = config
+    settings.CACHE_DIR = str(directory)
 
 
-def _take(path: Path) -> None:
+def _take(path: Path) -> Path:
     version = path / sources_digest()
     _drop_other_versions(version)
-    for number in count():
-        directory = version / str(number)
-        if lock := _locked(directory):
-            _held[path] = lock
-            _config.CACHE_DIR = str(directory)
-            return
+    directories = (version / str(number) for number in count())
+    directory, lock = next((d, lock) for d in directories if (lock := _locked(d)))
+    _held[path] = lock
+    return directory
 
 
 def sources_digest() -> str:
     """Name everything that the compiled code depends on."""
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    digest = hashlib.sha256(sys.version.encode())
+    for package in ("numba", "llvmlite", "numpy"):
+        digest.update(importlib.metadata.version(package).encode())
     for source in sorted(_KERNELS.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -62,8 +65,8 @@ def _drop_other_versions(version: Path) -> None:
     """Remove what no process holds; one that is still held goes with a later start."""
     for other in version.parent.glob("*/*"):
         if other.parent != version and (lock := _locked(other)):
-            lock.close()
             shutil.rmtree(other, ignore_errors=True)
+            lock.close()
 
 
 def _locked(directory: Path) -> IO[bytes] | None:

@@ -15,7 +15,7 @@ def spec_names() -> tuple[str, ...]:
         sorted(
             path.relative_to(SPECS).with_suffix("").as_posix()
             for path in SPECS.glob("*/*.json")
-            if not path.stem.endswith(".rotation")
+            if not path.stem.endswith((".rotation", "profile"))
         )
     )
 
@@ -38,6 +38,7 @@ def default_config(
         "engine": "combat",
         "duration_ms": round(duration * 1000),
         "duration_variation": 0,
+        "profile": _load(f"{name.split('/', maxsplit=1)[0]}/profile.json"),
         "player": spec.pop("default_player"),
         "target": {**spec.pop("default_target"), "count": targets},
         "spec": spec,

@@ -1,0 +1,120 @@
+"""One hit: (flat + attack power + spell power) * multipliers * crit * armour, in thousandths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.layout import (
+    ACTOR,
+    ARMOR_FACTOR,
+    ATTACK_POWER,
+    CRIT,
+    CRIT_BONUS,
+    CRIT_MULTIPLIER,
+    CRIT_STREAM,
+    CRIT_TICKS,
+    CRITS,
+    DAMAGE,
+    DAMAGE_DONE,
+    DAMAGE_LIMIT,
+    DEALT,
+    FAILURE,
+    FLAT,
+    HITS,
+    IS_TICK,
+    MULTIPLIER,
+    NOTHING,
+    ON_CRIT,
+    ON_CRIT_TICK,
+    ON_HIT,
+    ON_TICK,
+    PER_ATTACK_POWER,
+    PER_SPELL_POWER,
+    PHYSICAL,
+    SNAPSHOT_CRIT,
+    SNAPSHOT_POWER,
+    SOURCE,
+    SPELL_POWER,
+    TICKS,
+    TOO_MUCH_DAMAGE,
+    USES_SNAPSHOT,
+    VARIANCE,
+    VARIANCE_STREAM,
+)
+from node.engine.combat.kernels.philox import uniform
+from node.engine.combat.kernels.procs import notify
+
+if TYPE_CHECKING:
+    from node.engine.combat.kernels.jit import Integers, Reals
+
+
+@kernel
+def power(ints: Integers, reals: Reals, effect: int) -> float:
+    """Give the damage of a hit before crit, variance and armour."""
+    actor = ints[effect + ACTOR]
+    return (
+        (
+            reals[effect + FLAT]
+            + reals[effect + PER_ATTACK_POWER] * reals[actor + ATTACK_POWER]
+            + reals[effect + PER_SPELL_POWER] * reals[actor + SPELL_POWER]
+        )
+        * reals[actor + DAMAGE]
+        * reals[ints[effect + SOURCE] + MULTIPLIER]
+    )
+
+
+@kernel
+def crit_chance(ints: Integers, reals: Reals, effect: int) -> float:
+    """Give the chance of a hit to be critical."""
+    return reals[ints[effect + ACTOR] + CRIT] + reals[ints[effect + SOURCE] + CRIT_BONUS]
+
+
+@kernel
+def take_snapshot(ints: Integers, reals: Reals, effect: int) -> None:
+    """Keep the power and crit chance of this moment for later ticks."""
+    reals[effect + SNAPSHOT_POWER] = power(ints, reals, effect)
+    reals[effect + SNAPSHOT_CRIT] = crit_chance(ints, reals, effect)
+
+
+@kernel
+def hit(ints: Integers, reals: Reals, sums: Integers, effect: int, scale: float) -> None:
+    """Deal the damage of an effect once, count it, and tell the procs."""
+    if ints[effect + USES_SNAPSHOT]:
+        dealt = reals[effect + SNAPSHOT_POWER] * scale
+        chance = reals[effect + SNAPSHOT_CRIT]
+    else:
+        dealt = power(ints, reals, effect) * scale
+        chance = crit_chance(ints, reals, effect)
+    if ints[effect + PHYSICAL]:
+        dealt *= reals[ARMOR_FACTOR]
+    if ints[effect + VARIANCE_STREAM] != NOTHING:
+        roll = uniform(ints, ints[effect + VARIANCE_STREAM])
+        dealt *= 1.0 + reals[effect + VARIANCE] * (roll - 0.5)
+    stream = ints[effect + CRIT_STREAM]
+    is_crit = int(stream != NOTHING and uniform(ints, stream) < chance)
+    if is_crit:
+        dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER]
+    event = count_hit(ints, sums, effect, dealt * 1000.0, is_crit)
+    notify(ints, reals, sums, ints[effect + SOURCE], event)
+
+
+@kernel
+def count_hit(ints: Integers, sums: Integers, effect: int, thousandths: float, is_crit: int) -> int:
+    """Book a hit in whole thousandths, and give what procs may listen to."""
+    if thousandths > DAMAGE_LIMIT - ints[DAMAGE_DONE]:
+        ints[FAILURE] = TOO_MUCH_DAMAGE
+        return 0
+    source = ints[effect + SOURCE]
+    dealt = int(np.rint(thousandths))
+    ints[DAMAGE_DONE] += dealt
+    sums[source + DEALT] += dealt
+    if ints[effect + IS_TICK]:
+        sums[source + TICKS] += 1
+        sums[source + CRIT_TICKS] += is_crit
+        return ON_TICK + ON_CRIT_TICK * is_crit
+    sums[source + HITS] += 1
+    sums[source + CRITS] += is_crit
+    return ON_HIT + ON_CRIT * is_crit

@@ -1,0 +1,157 @@
+"""The event loop: whole fights, one after the other, in arrays that are there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from node.engine.combat.kernels.actions import decide, finish_cast, look_again
+from node.engine.combat.kernels.actors import arrive, despawn, swing
+from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, schedule, slot_of
+from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
+from node.engine.combat.kernels.effects import carry_out_pending
+from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.layout import (
+    ABILITY_SIZE,
+    ACTIVE,
+    ACTOR_SIZE,
+    ARRIVED,
+    AURA_SIZE,
+    CHANGEABLE_END,
+    DAMAGE_DONE,
+    DECIDE,
+    DECIDE_SLOT,
+    DESPAWN,
+    END_ABILITY,
+    END_ACTOR,
+    END_AURA,
+    END_RESOURCE,
+    ENTITY,
+    EVENTS,
+    EXPIRE,
+    FAILURE,
+    FINE,
+    FINISH_CAST,
+    FIRST_ABILITY,
+    FIRST_ACTOR,
+    FIRST_AURA,
+    FIRST_RESOURCE,
+    HANDLER,
+    HEALTH_BELOW,
+    ITERATION,
+    LENGTH,
+    LENGTH_STREAM,
+    LENGTH_VARIATION,
+    MEAN_LENGTH,
+    NOW,
+    PRESENT,
+    RESOURCE_SIZE,
+    SEED,
+    STACKS,
+    SWING,
+    TICK,
+    USABLE_FROM,
+)
+from node.engine.combat.kernels.philox import uniform
+from node.engine.combat.kernels.resources import settle
+
+if TYPE_CHECKING:
+    from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
+
+
+def simulate(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate,
+    fresh_ints: Integers,
+    fresh_reals: Reals,
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    seed: int,
+    first: int,
+    damage: Integers,
+    length: Integers,
+) -> int:
+    """Simulate one fight per element of `damage`, and give how many were finished."""
+    changeable = fresh_ints[CHANGEABLE_END]
+    for number in range(len(damage)):
+        for place in range(changeable):
+            ints[place] = fresh_ints[place]
+            reals[place] = fresh_reals[place]
+        ints[SEED] = seed
+        ints[ITERATION] = first + number
+        fight(evaluate, ints, reals, sums)
+        if ints[FAILURE] != FINE:
+            return number
+        damage[number] = ints[DAMAGE_DONE]
+        length[number] = ints[LENGTH]
+    return len(damage)
+
+
+@kernel
+def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
+    """Play every event up to and including the last millisecond."""
+    start(ints, reals)
+    key = next_event(ints)
+    while (key >> TIME_SHIFT) <= ints[LENGTH] and ints[FAILURE] == FINE:
+        ints[NOW] = key >> TIME_SHIFT
+        sums[EVENTS] += 1
+        handle(evaluate, ints, reals, sums, slot_of(ints, key))
+        carry_out_pending(ints, reals, sums)
+        look_again(ints)
+        key = next_event(ints)
+    end(ints, reals, sums)
+
+
+@kernel
+def start(ints: Integers, reals: Reals) -> None:
+    """Roll the length of the fight and let everybody who is there begin."""
+    roll = uniform(ints, ints[LENGTH_STREAM])
+    spread = 1.0 + reals[LENGTH_VARIATION] * (2.0 * roll - 1.0)
+    ints[LENGTH] = int(np.rint(ints[MEAN_LENGTH] * spread))
+    for ability in range(ints[FIRST_ABILITY], ints[END_ABILITY], ABILITY_SIZE):
+        ints[ability + USABLE_FROM] = execute_phase(ints, reals[ability + HEALTH_BELOW])
+    for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
+        if ints[actor + ACTIVE]:
+            arrive(ints, actor)
+    schedule(ints, ints[DECIDE_SLOT], 0)
+
+
+@kernel
+def execute_phase(ints: Integers, below: float) -> int:
+    """Give the first moment at which the target, dying evenly, has less than a part of its life."""
+    if below > 1.0:
+        return 0
+    return int(np.floor((1.0 - below) * ints[LENGTH])) + 1
+
+
+@kernel
+def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slot: int) -> None:
+    """Let a timer ring; each handler sets its timer again or stops it."""
+    handler, entity = ints[slot + HANDLER], ints[slot + ENTITY]
+    if handler == DECIDE:
+        decide(evaluate, ints, reals, sums)
+    elif handler == SWING:
+        swing(ints, reals, entity)
+    elif handler == TICK:
+        tick_aura(ints, reals, entity)
+    elif handler == EXPIRE:
+        expire_aura(ints, reals, sums, entity)
+    elif handler == FINISH_CAST:
+        finish_cast(ints, reals, sums)
+    elif handler == DESPAWN:
+        despawn(ints, sums, entity)
+
+
+@kernel
+def end(ints: Integers, reals: Reals, sums: Integers) -> None:
+    """Count what was still going on at the end."""
+    ints[NOW] = ints[LENGTH]
+    for aura in range(ints[FIRST_AURA], ints[END_AURA], AURA_SIZE):
+        if ints[aura + STACKS] > 0:
+            count_time(ints, sums, aura)
+    for resource in range(ints[FIRST_RESOURCE], ints[END_RESOURCE], RESOURCE_SIZE):
+        settle(ints, reals, sums, resource)
+    for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
+        if ints[actor + ACTIVE]:
+            sums[actor + PRESENT] += ints[NOW] - ints[actor + ARRIVED]

@@ -1,0 +1,274 @@
+"""The columns behind the offset of an entity, per kind and array.
+
+Times are milliseconds, damage and resources thousandths, chances and bonuses fractions.
+"""
+
+from __future__ import annotations
+
+NEVER = (1 << 62) - 1
+NOTHING = 0  #: no entity: offset 0 is the fight
+
+# The fight, always at offset 0. ints:
+NOW = 0
+LENGTH = 1
+SEED = 2
+ITERATION = 3
+WRITES = 4  #: how often the agenda was written
+AGENDA = 5  #: offset of the agenda's tree
+LEAVES = 6
+FIRST_SLOT = 7
+PENDING = 8  #: offset of the queue of bundles to carry out
+PENDING_HEAD = 9
+PENDING_TAIL = 10
+CHANGED = 11  #: whether something happened that a condition may ask about
+GCD_ENDS = 12
+CAST_ENDS = 13
+CASTING = 14
+CAST_COST = 15
+LAST_ACTION_AT = 16
+ACTIONS_AT_ONCE = 17
+FAILURE = 18
+FAILED_AT = 19
+DAMAGE_DONE = 20
+TARGETS = 21
+FIRST_LINE = 22
+END_LINE = 23
+OFF_GCD_LINES = 24
+DECIDE_SLOT = 25
+CAST_SLOT = 26
+PLAYER = 27
+LENGTH_STREAM = 28
+MEAN_LENGTH = 29
+GCD_FLOOR = 30
+LAST_CAST = 31
+FIRST_ABILITY = 32
+END_ABILITY = 33
+FIRST_AURA = 34
+END_AURA = 35
+FIRST_RESOURCE = 36
+END_RESOURCE = 37
+FIRST_ACTOR = 38
+END_ACTOR = 39
+LAST_GCD_CASTS = 40  #: the last ability on the GCD, the one before, ...
+GCD_HISTORY = 4
+CHANGEABLE_END = 44  #: what lies before this offset is fresh in every fight
+# reals:
+ARMOR_FACTOR = 0
+LENGTH_VARIATION = 1
+# sums:
+EVENTS = 0
+FIGHT_SIZE = 48
+
+# Who deals damage: the player or a pet. ints:
+ACTIVE = 0
+SWING_SLOT = 1
+SWING_MS = 2
+SWING_BUNDLE = 3
+SWING_AT = 4
+DESPAWN_SLOT = 5
+DESPAWN_AT = 6
+ARRIVED = 7
+FIRST_SWING = 8
+# reals:
+ATTACK_POWER = 0
+SPELL_POWER = 1
+DAMAGE = 2
+CRIT = 3
+HASTE = 4
+SWING_SPEED = 5
+CRIT_MULTIPLIER = 6
+HASTE_SEEN = 7
+PACE_SEEN = 8
+# sums:
+PRESENT = 0
+SUMMONS = 1
+ACTOR_SIZE = 10
+
+# What the rotation can cast. ints:
+FIRST_LINK = 0  #: of the procs that listen
+END_LINK = 1
+BUNDLE = 2
+CAST_MS = 3
+GCD_MS = 4
+GCD_HASTED = 5
+COOLDOWN = 6
+COOLDOWN_HASTED = 7
+MAX_CHARGES = 8
+CHARGES = 9
+RECHARGE_AT = 10
+COST_RESOURCE = 11
+COST = 12
+OFF_GCD = 13
+USABLE_FROM = 14
+CAST_AT = 15  #: when it was last cast
+CASTS_NOW = 16
+# reals:
+HEALTH_BELOW = 0
+COST_FACTOR = 1
+CAST_FACTOR = 2
+# sums:
+CASTS = 0
+ABILITY_SIZE = 18
+
+# Buffs, debuffs and damage over time. ints:
+STACKS = 0
+MAX_STACKS = 1
+EXPIRES = 2
+DURATION = 3
+SPAN = 4  #: how long the present application lasts without carrying over
+APPLIED = 5
+COUNTED = 6  #: up to when stacks were added to the sums
+EXPIRE_SLOT = 7
+TICK_SLOT = 8
+PERIOD = 9
+PERIOD_NOW = 10
+TICK_HASTED = 11
+TICK_BUNDLE = 12
+END_BUNDLE = 13
+REFRESH = 14
+SNAPSHOT = 15
+PARTIAL_TICK = 16
+FIRST_STAT = 17
+END_STAT = 18
+OWNER = 19
+LAST_TICK = 20
+NEXT_TICK = 21
+PANDEMIC_OF_BASE = 22
+# reals:
+PANDEMIC = 0
+# sums:
+UPTIME = 0
+APPLICATIONS = 1
+REFRESHES = 2
+STACK_TIME = 3
+AURA_SIZE = 24
+
+# How an aura is refreshed.
+RESET, PANDEMIC_CARRY, ROLLOVER = 0, 1, 2
+
+# ints:
+VALUE = 0
+MAXIMUM = 1
+SINCE = 2
+REGEN_HASTED = 3
+# reals:
+RATE = 0  #: thousandths per millisecond
+BASE_RATE = 1
+CARRY = 2  #: what regenerated but does not fill a thousandth
+# sums:
+GAINED = 0
+OVERFLOW = 1
+SPENT = 2
+CAPPED = 3
+RESOURCE_SIZE = 4
+
+# A number that auras modify. ints:
+CELL = 0  #: its place in reals
+FIRST_MODIFIER = 1
+END_MODIFIER = 2
+ADDS = 3
+PACE_OF = 4  #: the actor whose speed follows it
+# reals:
+BASE = 0
+STAT_SIZE = 5
+
+# ints:
+MODIFIER_AURA = 0
+# reals:
+MODIFIER_VALUE = 0
+MODIFIER_SIZE = 1
+
+# A source of random numbers for one call site. ints:
+LABEL = 0
+DRAWS = 1
+WORDS = 2
+STREAM_SIZE = 6
+
+# ints:
+PROC_BUNDLE = 0
+PROC_KIND = 1
+PROC_STREAM = 2
+ICD = 3
+READY_AT = 4
+LAST_ATTEMPT = 5
+LAST_SUCCESS = 6
+MAX_INTERVAL = 7
+PROTECTED = 8
+PROC_HASTED = 9
+# reals:
+CHANCE = 0
+# sums:
+ATTEMPTS = 0
+PROCS = 1
+PROC_SIZE = 10
+FIXED_CHANCE, RPPM = 0, 1
+
+# What damage is reported under. ints: FIRST_LINK and END_LINK as above. reals:
+MULTIPLIER = 0
+CRIT_BONUS = 1
+# sums:
+HITS = 0
+CRITS = 1
+TICKS = 2
+CRIT_TICKS = 3
+DEALT = 4
+SOURCE_SIZE = 5
+
+# Effects that are carried out together. ints:
+FIRST_EFFECT = 0
+END_EFFECT = 1
+BUNDLE_SIZE = 2
+
+# ints:
+KIND = 0
+OBJECT = 1
+AMOUNT = 2
+ACTOR = 3
+SOURCE = 4
+PHYSICAL = 5
+AREA = 6
+CRIT_STREAM = 7
+VARIANCE_STREAM = 8
+USES_SNAPSHOT = 9
+IS_TICK = 10
+# reals:
+FLAT = 0
+PER_ATTACK_POWER = 1
+PER_SPELL_POWER = 2
+VARIANCE = 3
+SNAPSHOT_POWER = 4
+SNAPSHOT_CRIT = 5
+EFFECT_SIZE = 11
+DEAL, APPLY, REMOVE, GAIN, REDUCE_COOLDOWN, ADD_CHARGES, SUMMON = range(7)
+
+# From what happens to who listens. ints:
+LISTENER = 0
+EVENT_MASK = 1
+LINK_SIZE = 2
+ON_CAST, ON_HIT, ON_CRIT, ON_TICK, ON_CRIT_TICK = 1, 2, 4, 8, 16
+
+# A line of the rotation. ints:
+OPERATION = 0
+LINE_ABILITY = 1
+CONDITION = 2
+WAKE = 3
+JUMP = 4  #: where to go on when the condition of a list is false
+# sums:
+FIRED = 0
+LINE_SIZE = 5
+CAST, CALL, END = 0, 1, 2
+
+# A timer of the agenda. ints:
+HANDLER = 0
+ENTITY = 1
+PRIORITY = 2
+SLOT_SIZE = 3
+TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN = range(6)
+FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER = 0, 1, 3, 4
+
+# What ends an iteration early.
+FINE, ENDLESS_ACTIONS, ENDLESS_PROCS, TOO_MANY_EVENTS, TOO_MUCH_DAMAGE = range(5)
+ACTIONS_AT_ONCE_LIMIT = 1000
+PENDING_CAPACITY = 1024
+WRITES_LIMIT = 1 << 24
+DAMAGE_LIMIT = (1 << 53) - 1

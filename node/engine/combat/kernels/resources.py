@@ -1,0 +1,97 @@
+"""Resources regenerate lazily: nothing happens until somebody asks.
+
+value(t) = min(maximum, value + rate * (t - since)), in whole thousandths; what does not fill a
+thousandth is carried on, so that settling often changes nothing.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.layout import (
+    BASE_RATE,
+    CAPPED,
+    CARRY,
+    CHANGED,
+    GAINED,
+    MAXIMUM,
+    NEVER,
+    NOW,
+    OVERFLOW,
+    RATE,
+    REGEN_HASTED,
+    SINCE,
+    SPENT,
+    VALUE,
+)
+
+if TYPE_CHECKING:
+    from node.engine.combat.kernels.jit import Integers, Reals
+
+
+@kernel
+def amount(ints: Integers, reals: Reals, resource: int) -> int:
+    """Give the resource at this moment."""
+    grown = reals[resource + RATE] * (ints[NOW] - ints[resource + SINCE]) + reals[resource + CARRY]
+    return min(ints[resource + MAXIMUM], ints[resource + VALUE] + floor(grown))
+
+
+@kernel
+def time_until(ints: Integers, reals: Reals, resource: int, wanted: int) -> int:
+    """Give the first moment at which regeneration reaches an amount."""
+    missing = wanted - ints[resource + VALUE] - reals[resource + CARRY]
+    if missing <= 0.0:
+        return ints[resource + SINCE]
+    if wanted > ints[resource + MAXIMUM] or reals[resource + RATE] <= 0.0:
+        return NEVER
+    return ints[resource + SINCE] + ceil(missing / reals[resource + RATE])
+
+
+@kernel
+def settle(ints: Integers, reals: Reals, sums: Integers, resource: int) -> None:
+    """Book what has regenerated until this moment."""
+    elapsed = ints[NOW] - ints[resource + SINCE]
+    if elapsed == 0:
+        return
+    full_at = time_until(ints, reals, resource, ints[resource + MAXIMUM])
+    grown = reals[resource + RATE] * elapsed + reals[resource + CARRY]
+    whole = floor(grown)
+    reals[resource + CARRY] = grown - whole
+    ints[resource + SINCE] = ints[NOW]
+    if full_at < ints[NOW]:
+        sums[resource + CAPPED] += min(elapsed, ints[NOW] - full_at)
+    _add(ints, sums, resource, whole)
+
+
+@kernel
+def _add(ints: Integers, sums: Integers, resource: int, added: int) -> None:
+    room = ints[resource + MAXIMUM] - ints[resource + VALUE]
+    ints[resource + VALUE] += min(added, room)
+    sums[resource + GAINED] += added
+    sums[resource + OVERFLOW] += max(0, added - room)
+
+
+@kernel
+def gain(ints: Integers, reals: Reals, sums: Integers, resource: int, added: int) -> None:
+    """Add to a resource; what exceeds its maximum is lost and counted."""
+    settle(ints, reals, sums, resource)
+    _add(ints, sums, resource, added)
+    ints[CHANGED] = 1
+
+
+@kernel
+def spend(ints: Integers, reals: Reals, sums: Integers, resource: int, cost: int) -> None:
+    """Take from a resource what it was checked to hold."""
+    settle(ints, reals, sums, resource)
+    ints[resource + VALUE] -= cost
+    sums[resource + SPENT] += cost
+
+
+@kernel
+def set_haste(ints: Integers, reals: Reals, sums: Integers, resource: int, haste: float) -> None:
+    """Let regeneration follow a new haste from this moment on."""
+    if ints[resource + REGEN_HASTED]:
+        settle(ints, reals, sums, resource)
+        reals[resource + RATE] = reals[resource + BASE_RATE] * haste

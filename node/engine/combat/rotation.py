@@ -1,0 +1,200 @@
+"""Turns a rotation into the lines that kernels follow.
+
+Lists are laid out in place where they are called: `call` goes on behind them when nothing in them
+could be done, `run` does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from node.engine.combat.expressions import NOT_AN_EXPRESSION, Expressions
+from node.engine.combat.image import End, Entity, Image, set_range
+from node.engine.combat.kernels import layout as at
+from node.engine.combat.shapes import Anything, ListOf, MapOf, Object, Report, Text, join
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.engine.combat.world import World
+
+    Document = Mapping[str, Any]
+
+MAIN = "actions"  #: the list that every decision begins with
+MOST_LINES = 5000
+ACTIONS = ("cast", "call", "run")
+_LATER = re.compile(
+    "set|modify|wait|wait_until|pool|sequence|strict_sequence|reset_sequence|multidot|schedule"
+    "|cancel_buff|cancel_cast|use_trinket|use_item|move"
+)
+_LATER_OPTION = re.compile(
+    "target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting|interrupt_if|chain|at"
+)
+_OPTIONS = ("if", "name", "notes")
+_NOT_YET = "this version of the engine does not support it"
+_OTHER = re.compile(r"[^a-z0-9_]+")
+
+SHAPE = Object(
+    {"name": Text(), "actions": ListOf(Anything())},
+    {
+        "variables": MapOf(Anything(), 1000),
+        "lists": MapOf(ListOf(Anything()), 1000),
+        "notes": Text(),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as kernels know it, and what it is counted under."""
+
+    label: str
+    pointer: str
+    entity: Entity
+
+
+def check(world: World, document: Any, report: Report, pointer: str) -> None:
+    """Report everything that is wrong with a rotation."""
+    shape = Report()
+    SHAPE.check(document, pointer, shape)
+    report.problems += shape.problems
+    if not shape.problems:
+        _Checker(world, document, report, pointer).check()
+
+
+class _Checker:
+    """Looks at every variable and every action once, called or not."""
+
+    def __init__(self, world: World, document: Document, report: Report, pointer: str) -> None:
+        self._world = world
+        self._report = report
+        self._pointer = pointer
+        self._variables: Document = document.get("variables", {})
+        self._lists = _all_lists(document)
+        self._expressions = Expressions(world, self._variables, report)
+
+    def check(self) -> None:
+        for name in self._variables:
+            self._expressions.check_variable(name, f"{self._pointer}/variables/{name}")
+        for name, actions in self._lists.items():
+            pointer = self._list_pointer(name)
+            if not actions:
+                self._report.add(pointer, "the list is empty", "give it an action or remove it")
+            for index, action in enumerate(actions):
+                self._check_action(action, join(pointer, index))
+        for name in self._lists:
+            self._check_circles(name, ())
+
+    def _list_pointer(self, name: str) -> str:
+        return join(self._pointer, name) if name == MAIN else f"{self._pointer}/lists/{name}"
+
+    def _check_action(self, action: Any, pointer: str) -> None:
+        if not isinstance(action, dict):
+            self._report.wrong_type(pointer, "an action, an object", action)
+            return
+        kinds = [key for key in action if key in ACTIONS]
+        for key in action:
+            self._check_key(key, join(pointer, key))
+        if len(kinds) != 1 and not any(_LATER.fullmatch(key) for key in action):
+            self._report.add(pointer, f"an action has one of: {', '.join(ACTIONS)}")
+        for kind in kinds:
+            self._check_object(kind, action[kind], join(pointer, kind))
+        if "if" in action:
+            self._expressions.condition(action["if"], join(pointer, "if"))
+        if not isinstance(action.get("name", ""), str):
+            self._report.wrong_type(join(pointer, "name"), "a string", action["name"])
+
+    def _check_key(self, key: str, pointer: str) -> None:
+        if _LATER.fullmatch(key) or _LATER_OPTION.fullmatch(key):
+            self._report.add(pointer, f"{key!r} cannot be run", _NOT_YET)
+        elif key not in ACTIONS and key not in _OPTIONS:
+            self._report.unknown(pointer, "option", key, (*ACTIONS, *_OPTIONS))
+
+    def _check_object(self, kind: str, name: Any, pointer: str) -> None:
+        if not isinstance(name, str):
+            self._report.wrong_type(pointer, "a name", name)
+        elif kind == "cast":
+            self._world.find("ability", name, pointer)
+        elif name not in self._lists or name == MAIN:
+            self._report.unknown(pointer, "list", name, self._lists.keys() - {MAIN})
+
+    def _check_circles(self, name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            # each circle is reported once, where its first name begins it
+            circle = above[above.index(name) :]
+            if name == min(circle) == above[0]:
+                text = " -> ".join((*circle, name))
+                self._report.add(self._list_pointer(name), f"the list calls itself: {text}")
+            return
+        for action in self._lists.get(name, ()):
+            if isinstance(action, dict) and isinstance(called := _called(action), str):
+                self._check_circles(called, (*above, name))
+
+
+def _all_lists(document: Document) -> dict[str, list[Any]]:
+    return {MAIN: document["actions"], **document.get("lists", {})}
+
+
+def _called(action: Document) -> Any:
+    return action.get("call", action.get("run"))
+
+
+class Program:
+    """A rotation without problems, laid out as lines and expressions."""
+
+    def __init__(self, world: World, document: Document) -> None:
+        self._world = world
+        self._lists = _all_lists(document)
+        self._expressions = Expressions(world, document.get("variables", {}), Report())
+        self.lines: list[Line] = []
+        self._lay_out(MAIN)
+
+    def source(self) -> str:
+        """Give the function that evaluates the expressions of the lines."""
+        return self._expressions.source()
+
+    def place(self, image: Image) -> None:
+        """Give the lines their places in an image and let the fight know them."""
+        entities = [line.entity for line in self.lines]
+        image.place(entities)
+        set_range(self._world.fight, at.FIRST_LINE, at.END_LINE, entities)
+        off_gcd = (self._is_off_gcd(line) for line in self.lines)
+        self._world.fight.ints[at.OFF_GCD_LINES] = int(any(off_gcd))
+
+    def _is_off_gcd(self, line: Line) -> bool:
+        ability = line.entity.ints.get(at.LINE_ABILITY)
+        return isinstance(ability, Entity) and ability.ints.get(at.OFF_GCD) == 1
+
+    def _lay_out(self, name: str) -> None:
+        for index, action in enumerate(self._lists[name]):
+            if len(self.lines) > MOST_LINES:
+                raise TooManyLinesError
+            line = self._line(action, f"{name}.{index}", _action_pointer(name, index))
+            if "cast" in action:
+                line.ints[at.LINE_ABILITY] = self._world.abilities[action["cast"]]
+                continue
+            self._lay_out(_called(action))
+            if "run" in action:
+                self.lines.append(Line("", "", Entity(at.LINE_SIZE, {at.OPERATION: at.END})))
+            line.ints[at.JUMP] = End(self.lines[-1].entity)
+
+    def _line(self, action: Document, place: str, pointer: str) -> Entity:
+        test, wake = NOT_AN_EXPRESSION, NOT_AN_EXPRESSION
+        if "if" in action:
+            test, wake = self._expressions.condition(action["if"], pointer)
+        operation = at.CAST if "cast" in action else at.CALL
+        entity = Entity(at.LINE_SIZE, {at.OPERATION: operation, at.CONDITION: test, at.WAKE: wake})
+        shown = action.get("name") or action.get("cast") or _called(action)
+        label = f"{place}.{_OTHER.sub('_', shown.lower())}"
+        self.lines.append(Line(label, pointer, entity))
+        return entity
+
+
+class TooManyLinesError(ValueError):
+    """The lists of the rotation call each other too often."""
+
+
+def _action_pointer(name: str, index: int) -> str:
+    return f"/{MAIN}/{index}" if name == MAIN else f"/lists/{name}/{index}"

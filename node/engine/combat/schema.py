@@ -1,0 +1,224 @@
+"""The shape of a config and of the documents in it; what is not named here is refused."""
+
+from __future__ import annotations
+
+from node.engine.combat.kernels.agenda import LATEST
+from node.engine.combat.shapes import (
+    AnyOf,
+    Anything,
+    Choice,
+    Flag,
+    Integer,
+    ListOf,
+    MapOf,
+    Name,
+    Number,
+    Object,
+    OneKey,
+    Shape,
+    Text,
+)
+
+LONGEST_FIGHT = 3 * 3600 * 1000  #: milliseconds
+MOST_TARGETS = 100
+SCHOOLS = ("physical", "arcane", "fire", "frost", "holy", "nature", "shadow")
+ATTRIBUTES = ("agility", "strength", "intellect")
+RATINGS = ("crit", "haste", "mastery", "versatility")
+EVENTS = ("cast", "hit", "crit", "tick", "crit_tick")
+STATS = ("damage", "crit", "haste", "swing_speed", "attack_power", "spell_power")
+ABILITY_STATS = ("damage", "crit", "cost", "cast_time")
+
+_DURATION = Integer(1, LATEST - 1)
+_SHORT = Integer(1, 3_600_000)
+_POSITIVE = Number(0, 1e9)
+_FRACTION = Number(0, 1)
+_PERCENT = Number(0, 100)
+_NOTES: dict[str, Shape] = {"notes": Text()}
+
+EFFECT = OneKey(
+    "effect",
+    {
+        "damage": Object(
+            optional={
+                "by": Name(),
+                "name": Name(),
+                "base": _POSITIVE,
+                "attack_power": Number(0, 1e6),
+                "spell_power": Number(0, 1e6),
+                "variance": _FRACTION,
+                "school": Choice(SCHOOLS),
+                "ignores_armor": Flag(),
+                "can_crit": Flag(),
+                "area": AnyOf(
+                    ((bool, Flag()), (int, Integer(1, MOST_TARGETS))), "true or a number"
+                ),
+                **_NOTES,
+            }
+        ),
+        "apply": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
+        "remove": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
+        "gain": Object({"resource": Name(), "amount": Number(0, 1e6)}),
+        "reduce_cooldown": Object({"ability": Name(), "ms": _DURATION}),
+        "add_charges": Object({"ability": Name()}, {"charges": Integer(1, 100)}),
+        "summon": Object({"pet": Name(), "ms": _DURATION}),
+    },
+)
+_EFFECTS = ListOf(EFFECT, 100)
+
+MODIFIER = Object(
+    {"stat": Choice(tuple(sorted({*STATS, *ABILITY_STATS}))), "by": Number(-1, 1000)},
+    {"of": Name(), "abilities": ListOf(Name(), 100), **_NOTES},
+)
+_MASTERY_MODIFIER = Object(
+    {"stat": Choice(STATS)}, {"of": Name(), "abilities": ListOf(Name(), 100), **_NOTES}
+)
+
+SWING = Object(
+    {"name": Name(), "period_ms": _SHORT, "effects": _EFFECTS},
+    {"first_ms": Integer(0, 3_600_000), **_NOTES},
+)
+
+ABILITY = Object(
+    {"effects": _EFFECTS},
+    {
+        "id": Integer(1, 2**31),
+        "cost": MapOf(Number(0, 1e6), 1),
+        "cast_ms": Integer(0, 3_600_000),
+        "gcd_ms": _SHORT,
+        "gcd_hasted": Flag(),
+        "off_gcd": Flag(),
+        "cooldown": Object(
+            {"ms": _DURATION}, {"hasted": Flag(), "charges": Integer(1, 100), **_NOTES}
+        ),
+        "target_health_below_percent": _PERCENT,
+        **_NOTES,
+    },
+)
+
+AURA = Object(
+    {"on": Name()},
+    {
+        "duration_ms": _DURATION,
+        "stacks": Integer(1, 1000),
+        "refresh": AnyOf(
+            (
+                (str, Choice(("reset", "rollover"))),
+                (dict, Object({"pandemic": _FRACTION}, {"of": Choice(("new", "base"))})),
+            ),
+            'a rule like "reset" or {"pandemic": 0.3}',
+        ),
+        "tick": Object(
+            {"period_ms": _SHORT, "effects": _EFFECTS},
+            {"hasted": Flag(), "snapshot": Flag(), "partial": Flag(), **_NOTES},
+        ),
+        "expires": _EFFECTS,
+        "modifies": ListOf(MODIFIER, 100),
+        **_NOTES,
+    },
+)
+
+PROC = Object(
+    {"on": MapOf(ListOf(Choice(EVENTS), 5)), "effects": _EFFECTS},
+    {
+        "chance": _FRACTION,
+        "rppm": Object(
+            {"rate": Number(0, 1000)},
+            {
+                "hasted": Flag(),
+                "longest_interval_ms": _DURATION,
+                "head_start_ms": Integer(0, LATEST - 1),
+                "protected": Flag(),
+                **_NOTES,
+            },
+        ),
+        "icd_ms": _DURATION,
+        **_NOTES,
+    },
+)
+
+PET = Object(
+    optional={
+        "permanent": Flag(),
+        "inherits": Object(
+            optional={
+                name: Number(0, 100)
+                for name in ("attack_power", "spell_power", "crit", "haste", "versatility")
+            }
+        ),
+        "swing": SWING,
+        **_NOTES,
+    }
+)
+
+SPEC = Object(
+    {
+        "name": Text(),
+        "resources": MapOf(
+            Object(
+                {"maximum": Number(0, 1e9)},
+                {"start": _POSITIVE, "per_second": _POSITIVE, "hasted": Flag(), **_NOTES},
+            ),
+            20,
+        ),
+        "abilities": MapOf(ABILITY),
+    },
+    {
+        "attack_power_from": MapOf(Number(0, 1000)),
+        "spell_power_from": MapOf(Number(0, 1000)),
+        "mastery": Object(
+            {"points": Number(0, 1000), "percent_per_point": Number(0, 1000)},
+            {"modifies": ListOf(_MASTERY_MODIFIER, 100), **_NOTES},
+        ),
+        "passives": ListOf(MODIFIER, 100),
+        "swing": SWING,
+        "pets": MapOf(PET, 50),
+        "auras": MapOf(AURA),
+        "procs": MapOf(PROC),
+        **_NOTES,
+    },
+)
+
+PROFILE = Object(
+    {
+        "name": Text(),
+        "gcd_ms": _SHORT,
+        "gcd_floor_ms": _SHORT,
+        "crit_percent": _PERCENT,
+        "crit_multiplier": Number(1, 100),
+        "rating_per_percent": Object({name: Number(1e-6, 1e9) for name in RATINGS}),
+        "armor": Object({"constant": Number(1e-6, 1e9), "most_reduced": _FRACTION}),
+    },
+    {
+        "diminishing": Object({"above_percent": _PERCENT, "factor": _FRACTION}),
+        **_NOTES,
+    },
+)
+
+PLAYER = Object(
+    {
+        "stats": Object(
+            optional={
+                **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
+                **{f"{name}_rating": _POSITIVE for name in RATINGS},
+                **{f"{name}_percent": Number(0, 1000) for name in RATINGS},
+            }
+        )
+    },
+    _NOTES,
+)
+
+TARGET = Object({"armor": _POSITIVE}, {"count": Integer(1, MOST_TARGETS), **_NOTES})
+
+CONFIG = Object(
+    {
+        "schema": Integer(1, 1),
+        "engine": Choice(("combat",)),
+        "duration_ms": Integer(1, LONGEST_FIGHT),
+        "profile": PROFILE,
+        "spec": SPEC,
+        "player": PLAYER,
+        "target": TARGET,
+        "rotation": Anything(),
+    },
+    {"duration_variation": Number(0, 0.5), **_NOTES},
+)

@@ -1,0 +1,285 @@
+"""Turns a spec, its player and its target into the image of a fight, all but the rotation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from node.engine.combat.character import armor_factor
+from node.engine.combat.effects import Origin, bundle
+from node.engine.combat.image import Entity, Image, set_range
+from node.engine.combat.kernels import layout as at
+from node.engine.combat.modifiers import modify
+from node.engine.combat.world import PLAYER, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Document = Mapping[str, Any]
+
+LONG_AGO = -(10**9)  #: a time before any fight
+_THOUSANDTHS = 1000
+_ALWAYS_USABLE = 2.0
+_EVENT_MASKS = {
+    "cast": at.ON_CAST,
+    "hit": at.ON_HIT,
+    "crit": at.ON_CRIT,
+    "tick": at.ON_TICK,
+    "crit_tick": at.ON_CRIT_TICK,
+}
+_REFRESH = {"reset": at.RESET, "rollover": at.ROLLOVER}
+
+
+def build(world: World) -> Image:
+    """Fill the entities of a world and give each its place."""
+    _build_fight(world)
+    _build_player(world)
+    for name, pet in world.pets.items():
+        _build_pet(world, name, pet)
+    for name, resource in world.spec["resources"].items():
+        _build_resource(world.resources[name], resource)
+    for name, ability in world.spec["abilities"].items():
+        _build_ability(world, name, ability)
+    for name, aura in world.spec.get("auras", {}).items():
+        _build_aura(world, name, aura)
+    for name, proc in world.spec.get("procs", {}).items():
+        _build_proc(world, name, proc)
+    _listen(world)
+    modify(world)
+    _set_speeds(world)
+    return _place(world)
+
+
+def _set_speeds(world: World) -> None:
+    for actor in world.actors.values():
+        actor.reals[at.HASTE_SEEN] = actor.reals[at.HASTE]
+        actor.reals[at.PACE_SEEN] = actor.reals[at.HASTE] * actor.reals[at.SWING_SPEED]
+    for resource in world.resources.values():
+        haste = world.actors[PLAYER].reals[at.HASTE] if resource.ints[at.REGEN_HASTED] else 1.0
+        resource.reals[at.RATE] = resource.reals[at.BASE_RATE] * haste
+
+
+def _build_fight(world: World) -> None:
+    target = world.config["target"]
+    world.fight.ints |= {
+        at.MEAN_LENGTH: world.config["duration_ms"],
+        at.TARGETS: target.get("count", 1),
+        at.PLAYER: world.actors[PLAYER],
+        at.GCD_FLOOR: world.profile["gcd_floor_ms"],
+        at.LENGTH_STREAM: world.stream("fight.length", ""),
+        at.LAST_ACTION_AT: -1,
+        at.DECIDE_SLOT: world.timer(at.DECIDE, at.FIRST_DECISION, world.fight),
+        at.CAST_SLOT: world.timer(at.FINISH_CAST, at.FIRST_DECISION, world.fight),
+    }
+    world.fight.reals |= {
+        at.ARMOR_FACTOR: armor_factor(world.profile, target["armor"]),
+        at.LENGTH_VARIATION: world.config.get("duration_variation", 0),
+    }
+
+
+def _build_player(world: World) -> None:
+    stats, actor = world.character, world.actors[PLAYER]
+    actor.ints[at.ACTIVE] = 1
+    actor.reals |= {
+        at.ATTACK_POWER: stats.attack_power,
+        at.SPELL_POWER: stats.spell_power,
+        at.DAMAGE: 1 + stats.versatility,
+        at.CRIT: stats.crit,
+        at.HASTE: 1 + stats.haste,
+        at.SWING_SPEED: 1.0,
+        at.CRIT_MULTIPLIER: world.profile["crit_multiplier"],
+    }
+    _build_swing(world, PLAYER, world.spec, "/spec")
+
+
+def _build_pet(world: World, name: str, pet: Document) -> None:
+    stats, share, actor = world.character, pet.get("inherits", {}), world.actors[name]
+    actor.ints[at.ACTIVE] = int(pet.get("permanent", False))
+    actor.reals |= {
+        at.ATTACK_POWER: stats.attack_power * share.get("attack_power", 0),
+        at.SPELL_POWER: stats.spell_power * share.get("spell_power", 0),
+        at.DAMAGE: 1 + stats.versatility * share.get("versatility", 0),
+        at.CRIT: stats.crit * share.get("crit", 0),
+        at.HASTE: 1 + stats.haste * share.get("haste", 0),
+        at.SWING_SPEED: 1.0,
+        at.CRIT_MULTIPLIER: world.profile["crit_multiplier"],
+    }
+    pointer = f"/spec/pets/{name}"
+    timer = world.timer(at.DESPAWN, at.FIRST_OTHER, actor, pointer)
+    actor.ints[at.DESPAWN_SLOT] = timer
+    _build_swing(world, name, pet, pointer)
+
+
+def _build_swing(world: World, name: str, owner: Document, pointer: str) -> None:
+    actor = world.actors[name]
+    actor.ints |= {
+        at.SWING_SLOT: world.timer(at.SWING, at.FIRST_SWINGS, actor, pointer),
+        at.SWING_AT: at.NEVER,
+    }
+    if swing := owner.get("swing"):
+        origin = Origin(swing["name"], f"{pointer}/swing/effects", name)
+        actor.ints |= {
+            at.SWING_MS: swing["period_ms"],
+            at.FIRST_SWING: swing.get("first_ms", 0),
+            at.SWING_BUNDLE: bundle(world, swing["effects"], origin),
+        }
+
+
+def _build_resource(entity: Entity, resource: Document) -> None:
+    maximum = round(resource["maximum"] * _THOUSANDTHS)
+    start = round(resource.get("start", resource["maximum"]) * _THOUSANDTHS)
+    entity.ints |= {
+        at.VALUE: min(start, maximum),
+        at.MAXIMUM: maximum,
+        at.REGEN_HASTED: int(resource.get("hasted", False)),
+    }
+    # a thousandth per millisecond is one per second
+    entity.reals |= {at.BASE_RATE: float(resource.get("per_second", 0))}
+
+
+def _build_ability(world: World, name: str, ability: Document) -> None:
+    entity, pointer = world.abilities[name], f"/spec/abilities/{name}"
+    cooldown = ability.get("cooldown", {"ms": 0})
+    charges = cooldown.get("charges", 1)
+    below = ability.get("target_health_below_percent")
+    entity.ints |= {
+        at.BUNDLE: bundle(world, ability["effects"], Origin(name, f"{pointer}/effects")),
+        at.CAST_MS: ability.get("cast_ms", 0),
+        at.GCD_MS: ability.get("gcd_ms", world.profile["gcd_ms"]),
+        at.GCD_HASTED: int(ability.get("gcd_hasted", True)),
+        at.OFF_GCD: int(ability.get("off_gcd", False)),
+        at.COOLDOWN: cooldown["ms"],
+        at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),
+        at.MAX_CHARGES: charges,
+        at.CHARGES: charges,
+        at.RECHARGE_AT: at.NEVER,
+        at.CAST_AT: LONG_AGO,
+    }
+    entity.reals |= {
+        at.HEALTH_BELOW: _ALWAYS_USABLE if below is None else below / 100,
+        at.COST_FACTOR: 1.0,
+        at.CAST_FACTOR: 1.0,
+    }
+    for resource, cost in ability.get("cost", {}).items():
+        entity.ints[at.COST_RESOURCE] = world.find("resource", resource, f"{pointer}/cost")
+        entity.ints[at.COST] = round(cost * _THOUSANDTHS)
+
+
+def _build_aura(world: World, name: str, aura: Document) -> None:
+    entity, pointer = world.auras[name], f"/spec/auras/{name}"
+    if aura["on"] not in ("target", *world.actors):
+        world.report.unknown(f"{pointer}/on", "place", aura["on"], ("target", *world.actors))
+    entity.ints |= {
+        at.MAX_STACKS: aura.get("stacks", 1),
+        at.DURATION: aura.get("duration_ms", at.NEVER),
+        at.OWNER: world.actors[PLAYER],
+        at.EXPIRE_SLOT: world.timer(at.EXPIRE, at.FIRST_OTHER, entity, pointer),
+        at.TICK_SLOT: world.timer(at.TICK, at.FIRST_TICK, entity, pointer),
+    }
+    if "expires" in aura:
+        origin = Origin(name, f"{pointer}/expires")
+        entity.ints[at.END_BUNDLE] = bundle(world, aura["expires"], origin)
+    _build_refresh(entity, aura.get("refresh", "reset"))
+    if tick := aura.get("tick"):
+        _build_tick(world, name, tick, f"{pointer}/tick/effects")
+
+
+def _build_refresh(entity: Entity, rule: str | Document) -> None:
+    if isinstance(rule, str):
+        entity.ints[at.REFRESH] = _REFRESH[rule]
+        return
+    entity.ints[at.REFRESH] = at.PANDEMIC_CARRY
+    entity.ints[at.PANDEMIC_OF_BASE] = int(rule.get("of") == "base")
+    entity.reals[at.PANDEMIC] = rule["pandemic"]
+
+
+def _build_tick(world: World, name: str, tick: Document, pointer: str) -> None:
+    snapshot = tick.get("snapshot", False)
+    origin = Origin(name, pointer, is_tick=True, snapshot=snapshot)
+    world.auras[name].ints |= {
+        at.PERIOD: tick["period_ms"],
+        at.TICK_HASTED: int(tick.get("hasted", False)),
+        at.SNAPSHOT: int(snapshot),
+        at.PARTIAL_TICK: int(tick.get("partial", False)),
+        at.TICK_BUNDLE: bundle(world, tick["effects"], origin),
+    }
+
+
+def _build_proc(world: World, name: str, proc: Document) -> None:
+    entity, pointer = world.procs[name], f"/spec/procs/{name}"
+    if ("chance" in proc) == ("rppm" in proc):
+        world.report.add(pointer, "a proc has either 'chance' or 'rppm'")
+    rppm = proc.get("rppm", {"rate": 0})
+    head_start = rppm.get("head_start_ms", 0)
+    interval = rppm.get("longest_interval_ms", at.NEVER)
+    entity.ints |= {
+        at.PROC_BUNDLE: bundle(world, proc["effects"], Origin(name, f"{pointer}/effects")),
+        at.PROC_KIND: at.RPPM if "rppm" in proc else at.FIXED_CHANCE,
+        at.PROC_STREAM: world.stream(f"proc.{name}", pointer),
+        at.ICD: proc.get("icd_ms", 0),
+        at.LAST_SUCCESS: -head_start,
+        at.MAX_INTERVAL: interval,
+        at.PROTECTED: int(rppm.get("protected", True)),
+        at.PROC_HASTED: int(rppm.get("hasted", False)),
+    }
+    entity.reals[at.CHANCE] = proc.get("chance", rppm["rate"])
+
+
+def _listen(world: World) -> None:
+    """Link abilities and sources of damage to the procs that listen to them."""
+    heard: dict[int, list[Entity]] = {}
+    for name, proc in world.spec.get("procs", {}).items():
+        for emitter, events in proc["on"].items():
+            pointer = f"/spec/procs/{name}/on/{emitter}"
+            for entity, mask in _emitters(world, emitter, events, pointer):
+                link = Entity(at.LINK_SIZE, {at.LISTENER: world.procs[name]})
+                link.ints[at.EVENT_MASK] = mask
+                heard.setdefault(id(entity), []).append(link)
+    for entity in (*world.abilities.values(), *world.sources.values()):
+        links = heard.get(id(entity), [])
+        set_range(entity, at.FIRST_LINK, at.END_LINK, links)
+        world.links += links
+
+
+def _emitters(world: World, name: str, events: list[str], pointer: str) -> list[tuple[Entity, int]]:
+    mask = sum({_EVENT_MASKS[event] for event in events})
+    found = [entity for (_, called), entity in world.sources.items() if called == name]
+    if name in world.abilities:
+        found.append(world.abilities[name])
+    if not found:
+        known = {*world.abilities, *(called for _, called in world.sources)}
+        world.report.unknown(pointer, "ability", name, known)
+    if "cast" in events and name not in world.abilities:
+        world.report.add(pointer, f"{name!r} is never cast", "use 'hit', 'crit', 'tick'")
+    return [(entity, mask) for entity in found]
+
+
+def _place(world: World) -> Image:
+    image = Image()
+    leaves = 1 << max(1, (len(world.slots) - 1).bit_length())
+    tree = Entity(2 * leaves, dict.fromkeys(range(2 * leaves), at.NEVER))
+    pending = Entity(at.PENDING_CAPACITY)
+    image.place([world.fight, tree, *world.streams.values()])
+    for kind in (world.actors, world.abilities, world.auras, world.resources, world.procs):
+        image.place(list(kind.values()))
+    image.place([*world.sources.values(), *world.effects])
+    world.fight.ints[at.CHANGEABLE_END] = image.size
+    image.place([*world.bundles, *world.stats, *world.modifiers, *world.links, *world.slots])
+    image.place([pending])
+    world.fight.ints |= {
+        at.AGENDA: tree,
+        at.LEAVES: leaves,
+        at.FIRST_SLOT: world.slots[0],
+        at.PENDING: pending,
+    }
+    _set_ranges(world)
+    return image
+
+
+def _set_ranges(world: World) -> None:
+    for first, end, entities in (
+        (at.FIRST_ACTOR, at.END_ACTOR, world.actors),
+        (at.FIRST_ABILITY, at.END_ABILITY, world.abilities),
+        (at.FIRST_AURA, at.END_AURA, world.auras),
+        (at.FIRST_RESOURCE, at.END_RESOURCE, world.resources),
+    ):
+        set_range(world.fight, first, end, list(entities.values()))
