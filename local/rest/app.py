@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,11 +13,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.routing import Mount
 
-from local.errors import TokenError
-from local.identity import resolve_identity
 from local.rest.cache import SchemaCache
 from local.rest.errors import ApiError
-from local.rest.planner import plan_operation
+from local.rest.identities import Identities
+from local.rest.planner import Planner
 from local.rest.request import Request, target_of, without_api_key
 from local.rest.respond import refuse, respond
 from local.rest.sqlstates import from_postgres
@@ -60,6 +60,8 @@ class Rest:
     def __init__(self, context: Context, schemas: Sequence[str] = EXPOSED_SCHEMAS) -> None:
         self._context = context
         self._schemas = tuple(schemas)
+        self._identities = Identities(context)
+        self._last_planner: Planner | None = None
         self.cache = SchemaCache(context.pool, schemas)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,19 +88,13 @@ class Rest:
                 await listener
 
     async def _respond(self, http: HttpRequest) -> Response:
-        identity = self._identify(http)
+        identity = self._identities.resolve(http)
         request = await self._understand(http)
         try:
             operation, result = await self._answer(request, identity)
         except psycopg.Error as error:
             raise from_postgres(error, anonymous=identity.role == ANONYMOUS) from error
         return respond(operation, result)
-
-    def _identify(self, http: HttpRequest) -> Identity:
-        try:
-            return resolve_identity(self._context, http.headers, http.query_params)
-        except TokenError as error:
-            raise _unauthorized(error) from error
 
     async def _understand(self, http: HttpRequest) -> Request:
         headers = dict(http.headers.items())
@@ -131,24 +127,26 @@ class Rest:
         request: Request,
         identity: Identity,
     ) -> tuple[Operation, Result]:
-        operation = plan_operation(schema, request)
-        path = ", ".join(
-            Identifier(name).as_string() for name in (request.name.schema, *EXTRA_SEARCH_PATH)
-        )
-        transaction = transaction_for(schema, request, identity, operation, path)
+        operation = self._planner(schema).plan(request)
+        search_path = _search_path(request.name.schema)
+        transaction = transaction_for(schema, request, identity, operation, search_path)
         async with self._context.pool.connection() as connection:
             return operation, await run(connection, transaction, operation)
+
+    def _planner(self, schema: Schema) -> Planner:
+        planner = self._last_planner
+        if planner is None or planner.schema is not schema:
+            planner = self._last_planner = Planner(schema)
+        return planner
+
+
+@cache
+def _search_path(schema: str) -> str:
+    names = (schema, *EXTRA_SEARCH_PATH)
+    return ", ".join(Identifier(name).as_string() for name in names)
 
 
 def _may_be_stale(error: ApiError | psycopg.Error) -> bool:
     if isinstance(error, ApiError):
         return error.code in _STALE_CODES
     return error.sqlstate in _STALE_STATES
-
-
-def _unauthorized(error: TokenError) -> ApiError:
-    code = "PGRST303" if error.reason in {"expired", "claims"} else "PGRST301"
-    message = "JWT expired" if error.reason == "expired" else str(error)
-    description = message.replace("\\", "\\\\").replace('"', '\\"')
-    challenge = f'Bearer error="invalid_token", error_description="{description}"'
-    return ApiError(401, code, message, headers={"WWW-Authenticate": challenge})

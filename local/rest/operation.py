@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MAX_ROWS = 1000
 
 
+#: Stands for the body among the parameters of a plan that is used for many bodies.
+BODY_TEXT = "(the body of the request)"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A statement with its parameters."""
@@ -30,6 +34,13 @@ class Command:
     def of(cls, statement: Statement, sql: Composable) -> Command:
         """The command of a finished statement."""
         return cls(sql.as_bytes(), tuple(statement.parameters))
+
+    def with_body(self, text: str) -> Command:
+        """The command for one body."""
+        return Command(
+            self.text,
+            tuple(text if each is BODY_TEXT else each for each in self.parameters),
+        )
 
 
 @dataclass(frozen=True, slots=True)
