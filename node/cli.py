@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from node import commands
@@ -58,7 +59,7 @@ def _run(words: list[str], environ: Mapping[str, str]) -> int:
         err=Console(highlight=False, stderr=True),
     )
     for notice in settings.notices:
-        context.say(f"[yellow]note:[/] {notice}")
+        context.say(f"[yellow]note:[/] {escape(notice)}")
     return command.run(context)
 
 

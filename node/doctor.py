@@ -31,7 +31,7 @@ from node.session import Sessions
 from node.simulation import load_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from node.config import Settings
@@ -114,6 +114,28 @@ def _cores(settings: Settings) -> Finding:
     return Finding("cores", "ok", found)
 
 
+async def join_topic(settings: Settings, token: Token) -> str | None:
+    """Join the topic of a node and leave it again; returns what was in the way."""
+    joined = asyncio.Event()
+    subscription = Subscription(
+        settings.url, settings.publishable_key, token.topic, lambda _event, _payload: None
+    )
+    listening = asyncio.create_task(
+        subscription.run(token.access_token, joined.set), name="doctor joins"
+    )
+    waiting = asyncio.create_task(joined.wait(), name="doctor waits to be joined")
+    await asyncio.wait(
+        {listening, waiting}, timeout=JOIN_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+    )
+    lost = listening.result() if listening.done() else None
+    for task in (listening, waiting):
+        task.cancel()
+    await asyncio.gather(listening, waiting, return_exceptions=True)
+    if joined.is_set():
+        return None
+    return lost.reason if lost else f"no answer in {JOIN_TIMEOUT:.0f} s"
+
+
 class PoolExamination:
     """The checks that need the pool; each is made only if the one before it leaves hope."""
 
@@ -122,10 +144,12 @@ class PoolExamination:
         settings: Settings,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
+        join: Callable[[Settings, Token], Awaitable[str | None]] = join_topic,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._clock = clock
+        self._join = join
 
     async def run(self, tell: Callable[[Finding], None]) -> None:
         """Tell what each check found."""
@@ -188,31 +212,16 @@ class PoolExamination:
         return httpx.AsyncClient(transport=self._transport)
 
     async def _realtime(self, token: Token) -> Finding:
-        settings = self._settings
-        joined = asyncio.Event()
-        subscription = Subscription(
-            settings.url, settings.publishable_key, token.topic, lambda _event, _payload: None
-        )
-        listening = asyncio.create_task(
-            subscription.run(token.access_token, joined.set), name="doctor joins"
-        )
-        waiting = asyncio.create_task(joined.wait(), name="doctor waits to be joined")
         started = time.perf_counter()
-        await asyncio.wait(
-            {listening, waiting}, timeout=JOIN_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-        )
+        trouble = await self._join(self._settings, token)
         took = (time.perf_counter() - started) * 1000
-        for task in (listening, waiting):
-            task.cancel()
-        ended = (await asyncio.gather(listening, waiting, return_exceptions=True))[0]
-        if joined.is_set():
+        if trouble is None:
             return Finding("Realtime", "ok", f"{token.topic} joined in {took:.0f} ms")
-        reason = getattr(ended, "reason", None) or f"no answer in {JOIN_TIMEOUT:.0f} s"
         fix = (
             "A node works without it, but asks for work only now and then. Let websockets "
             "through to the pool, and check its policies on realtime.messages."
         )
-        return Finding("Realtime", "fail", reason, fix)
+        return Finding("Realtime", "fail", trouble, fix)
 
     async def _user(self) -> Finding:
         sessions = Sessions(self._settings, self._transport, self._clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from node.commands.command import Argument, Command, Context, signed_in
@@ -40,7 +41,9 @@ async def _claim(context: Context) -> int:
     if context.as_json:
         context.print_json(node)
     else:
-        context.out.print(f"[bold green]The node {node.get('name') or code} is yours.[/]")
+        context.out.print(
+            f"[bold green]The node {escape(str(node.get('name') or code))} is yours.[/]"
+        )
         context.say("It starts by itself. See your nodes with: python -m node status")
     return 0
 
@@ -61,7 +64,7 @@ def _about(node: Mapping[str, Any]) -> Table:
     }
     for label, value in rows.items():
         if value not in {None, ""}:
-            table.add_row(f"[dim]{label}[/]", str(value))
+            table.add_row(f"[dim]{label}[/]", escape(str(value)))
     return table
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from rich.markup import escape
 from rich.table import Table
 
 from node.amounts import age, duration, unix_seconds
@@ -146,7 +147,7 @@ def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
         "target error": str(job.get("target_error") or ""),
         "sent": age(job.get("created_at"), now),
         "time": took,
-        "error": str(job.get("error") or ""),
+        "error": escape(str(job.get("error") or "")),
     }
 
 

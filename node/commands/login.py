@@ -6,6 +6,8 @@ import asyncio
 import getpass
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from node.commands.command import Command, Context
 from node.errors import ConfigurationError
 from node.options import Option, switch, text
@@ -33,7 +35,7 @@ def remember_pool(context: Context) -> None:
     settings = context.settings
     values = {"pool": settings.url, "key": settings.publishable_key}
     save_settings(settings.config_path, values)
-    context.say(f"The pool is remembered in {settings.config_path}.")
+    context.say(f"The pool is remembered in {escape(str(settings.config_path))}.")
 
 
 def _credentials(context: Context) -> tuple[str, str]:
@@ -64,8 +66,8 @@ def _show(context: Context, session: Session, path: Path) -> None:
             }
         )
     else:
-        context.out.print(f"Signed in to {session.url} as [bold]{session.email}[/].")
-        context.say(f"[dim]The session is kept in {path}.[/]")
+        context.out.print(f"Signed in to {session.url} as [bold]{escape(session.email)}[/].")
+        context.say(f"[dim]The session is kept in {escape(str(path))}.[/]")
 
 
 def save_option(group: str) -> Option:

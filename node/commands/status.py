@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from node.amounts import age, duration
@@ -40,7 +41,7 @@ def run(context: Context) -> int:
     if trouble is None:
         _show_nodes(context, nodes)
     else:
-        context.out.print(f"\n[yellow]Your nodes are not shown:[/] {trouble}")
+        context.out.print(f"\n[yellow]Your nodes are not shown:[/] {escape(str(trouble))}")
         if trouble.advice:
             context.out.print(trouble.advice, style="dim", markup=False)
     return 0 if trouble is None or isinstance(trouble, SignInError) else trouble.exit_code
@@ -57,14 +58,14 @@ async def _nodes(context: Context) -> tuple[list[dict[str, Any]], NodeError | No
 
 def _show_local(context: Context, local: LocalStatus | None) -> None:
     if local is None:
-        context.out.print(f"No node runs here with {context.settings.data_dir}.")
+        context.out.print(f"No node runs here with {escape(str(context.settings.data_dir))}.")
         context.out.print("Start one with: python -m node", style="dim")
         return
     node = local.snapshot
     table = Table.grid(padding=(0, 2))
     up = duration(context.clock() - local.started_at)
     rows = {
-        "node": node.name or node.node_id or "not registered yet",
+        "node": escape(node.name or node.node_id or "not registered yet"),
         "state": f"[bold]{node.state}[/]{' (paused by its owner)' if node.paused else ''}",
         "claim code": node.claim_code and f"[bold]{node.claim_code}[/]",
         "pool": f"{local.url} ({node.connection})",
@@ -72,7 +73,7 @@ def _show_local(context: Context, local: LocalStatus | None) -> None:
         "done": f"{node.chunks_completed:,} chunks, {node.iterations_completed:,} iterations",
         "speed": f"{node.iterations_per_second:,.0f} iterations/s",
         "process": f"{local.pid}, up {up}",
-        "last error": node.last_error,
+        "last error": escape(node.last_error or ""),
     }
     for label, value in rows.items():
         if value:
@@ -99,9 +100,9 @@ def _row(node: Mapping[str, Any], now: float) -> tuple[str, ...]:
     status = str(node["status"])
     paused = " (paused)" if node.get("paused_at") else ""
     return (
-        str(node.get("name") or node.get("hostname") or node["id"]),
+        escape(str(node.get("name") or node.get("hostname") or node["id"])),
         f"[{COLORS.get(status, 'default')}]{status}[/]{paused}",
-        str(node.get("platform") or ""),
+        escape(str(node.get("platform") or "")),
         f"{node.get('max_parallel')} of {node.get('total_cores')}",
         f"{float(node.get('iterations_per_second') or 0):,.0f}",
         age(node.get("last_seen_at"), now) or "never",
