@@ -6,7 +6,6 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -43,11 +42,11 @@ def create_app(
     timer: Clock = time.monotonic,
 ) -> FastAPI:
     """Return the application; it connects to the database when its lifespan starts."""
-    client = httpx.AsyncClient()
+    database = database or PostgresDatabase(settings.database_url, size=settings.pool_size)
     services = Services(
         settings=settings,
-        database=database or PostgresDatabase(settings.database_url, size=settings.pool_size),
-        user_tokens=UserTokens(_keys(settings, client, timer), settings.jwt_secret, clock),
+        database=database,
+        user_tokens=UserTokens(_keys(settings, timer), settings.jwt_secret, clock),
         node_tokens=NodeTokens(settings, clock),
         clock=clock,
         timer=timer,
@@ -60,7 +59,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(services, client),
+        lifespan=_lifespan(database),
     )
     app.state.services = services
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way
@@ -72,21 +71,20 @@ def create_app(
     return app
 
 
-def _keys(settings: Settings, client: httpx.AsyncClient, timer: Clock) -> KeySource:
+def _keys(settings: Settings, timer: Clock) -> KeySource:
     if settings.jwks is not None:
         return GivenKeys(settings.jwks)
-    return FetchedKeys(settings.jwks_url, client, timer)
+    return FetchedKeys(settings.jwks_url, timer)
 
 
-def _lifespan(services: Services, client: httpx.AsyncClient) -> Callable[[FastAPI], Any]:
+def _lifespan(database: Database) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with client:
-            await services.database.open()
-            try:
-                yield
-            finally:
-                await services.database.close()
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
 
     return lifespan
 
