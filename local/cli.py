@@ -16,10 +16,11 @@ from local.config import Settings, parse_value, variable_of
 from local.errors import DataDirectoryInUseError, LocalError, SettingsError
 from local.keys import SIGNING_KEYS_FILE, Keyring
 from local.postgres import remove_cluster
-from local.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from local.stack import Stack
 
 DESCRIPTION: Final = """\
 A stand-in for `supabase start` that needs no Docker: a real Postgres and one HTTP origin with
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
 def up(settings: Settings, options: argparse.Namespace) -> int:
     """Starts the stand-in and keeps it running until a signal comes."""
     _log(options.verbose)
+    _refuse_running(settings)
     asyncio.run(_serve(settings, as_json=options.json))
     return 0
 
@@ -77,11 +79,7 @@ def show_keys(settings: Settings, options: argparse.Namespace) -> int:
 
 def reset(settings: Settings, options: argparse.Namespace) -> int:
     """Removes the database of the data directory; the keys stay."""
-    running = record.read(settings.data_dir)
-    if running is not None:
-        raise DataDirectoryInUseError(
-            f"a stand-in (process {running['pid']}) runs on {settings.data_dir}: stop it first"
-        )
+    _refuse_running(settings)
     if not options.yes and not _confirmed(f"Remove the database in {settings.data_dir}?"):
         _say("nothing was removed", sys.stderr)
         return 1
@@ -102,12 +100,23 @@ def run_demo(_settings: Settings, _options: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, *, as_json: bool) -> None:
+    from local.stack import Stack  # noqa: PLC0415 - the other commands start without it
+
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with Stack(settings) as stack:
         with record.kept(settings.data_dir, stack.url, stack.db_url):
             _announce(stack, as_json=as_json)
             await _first(stop.wait(), stack.wait_until_broken())
+
+
+def _refuse_running(settings: Settings) -> None:
+    running = record.read(settings.data_dir)
+    if running is not None:
+        raise DataDirectoryInUseError(
+            f"a stand-in (process {running['pid']}, {running['url']}) runs on "
+            f"{settings.data_dir}: stop it first, or choose another directory with --data-dir"
+        )
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -227,7 +227,7 @@ class Cluster:
             path = Path(tempfile.mkdtemp(prefix="simpool-", dir="/tmp"))
         else:
             path = self._socket_dir
-            path.mkdir(mode=0o700)
+            path.mkdir(mode=0o700, exist_ok=True)
         self.account.own(path)
         return path
 
