@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT: Final = 10  # seconds; a refused join is answered after 5
-SUPERVISION_INTERVAL: Final = 5.0  # seconds between looks at the socket itself
 
 TOKEN_REFUSALS: Final = ("jwt", "unauthorized", "token", "permission", "http 401", "http 403")
 RATE_LIMITS: Final = ("ratelimitreached", "too many", "http 429")
@@ -73,20 +72,14 @@ class Subscription:
         """Send a newer token before the old one runs out; without one the server hangs up."""
         await self._client.set_auth(token)
 
-    async def run(
-        self,
-        token: str,
-        on_joined: Callable[[], None],
-        *,
-        supervision_interval: float = SUPERVISION_INTERVAL,
-    ) -> Lost:
+    async def run(self, token: str, on_joined: Callable[[], None]) -> Lost:
         """Join, deliver messages, and return why it ended."""
         await self._client.set_auth(token)
         channel = self._client.channel(self._topic, _options())
         channel.on_broadcast("*", self._deliver)
         try:
             await channel.subscribe(self._state_callback(on_joined))
-            return await self._watch(supervision_interval)
+            return await self._watch()
         except InvalidStatus as error:
             return Lost(f"HTTP {error.response.status_code} at the handshake")
         except (OSError, WebSocketException) as error:
@@ -105,11 +98,16 @@ class Subscription:
 
         return on_state
 
-    async def _watch(self, interval: float) -> Lost:
-        # a listener that dies of an error of its own tells nobody: look at the socket as well
-        while self._client.is_connected and not self._lost.done():
-            await asyncio.wait({self._lost}, timeout=interval)
-        return self._lost.result() if self._lost.done() else Lost("the socket is gone")
+    async def _watch(self) -> Lost:
+        # a listener that dies of an error of its own tells nobody and leaves `is_connected` true,
+        # so it is watched itself
+        listener = self._client._listen_task  # noqa: SLF001
+        if listener is not None:
+            await asyncio.wait({self._lost, listener}, return_when=asyncio.FIRST_COMPLETED)
+        if self._lost.done():
+            return self._lost.result()
+        error = listener.exception() if listener and not listener.cancelled() else None
+        return Lost(f"the listener has ended: {error}")
 
     def _deliver(self, message: BroadcastPayload) -> None:
         # an exception here would end the library's listener, so it goes no further

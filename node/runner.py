@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
-from node.engine import Engine, EngineError
 from node.errors import NodeError, PoolUnavailableError
 from node.model import Chunk, Ended
+from node.utils.logging import context
 from node.worker.pool import Task, WorkerPool, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from node.engine import Engine
     from node.library import Library
+
+logger = logging.getLogger(__name__)
 
 
 class Runner:
@@ -32,7 +37,8 @@ class Runner:
         self._engines = engines
         self._on_ended = on_ended
         self._pool = WorkerPool(engines, self._report, niceness=niceness)
-        self._preparing: dict[str, asyncio.Task[None]] = {}
+        self._preparing: dict[str, asyncio.Task[Task]] = {}
+        self._unwanted: set[str] = set()
 
     def resize(self, size: int) -> None:
         """Change the number of workers."""
@@ -40,13 +46,14 @@ class Runner:
 
     def start(self, chunk: Chunk) -> None:
         """Run a chunk on the next free worker."""
-        task = asyncio.create_task(self._start(chunk), name=f"prepare {chunk.chunk_id}")
+        task = asyncio.create_task(self._prepare(chunk), name=f"prepare {chunk.chunk_id}")
         self._preparing[chunk.chunk_id] = task
-        task.add_done_callback(lambda _: self._preparing.pop(chunk.chunk_id, None))
+        task.add_done_callback(partial(self._hand_over, chunk.chunk_id))
 
     def stop(self, chunk_id: str) -> None:
         """Stop a chunk wherever it is."""
         if (task := self._preparing.get(chunk_id)) is not None:
+            self._unwanted.add(chunk_id)
             task.cancel()
         self._pool.cancel(chunk_id)
 
@@ -58,19 +65,16 @@ class Runner:
         await asyncio.gather(*preparing, return_exceptions=True)
         await asyncio.to_thread(self._pool.close)
 
-    async def _start(self, chunk: Chunk) -> None:
-        try:
-            self._pool.submit(await self._prepare(chunk))
-        except asyncio.CancelledError:
-            self._on_ended(Ended(chunk.chunk_id, "stopped"))
-        except PoolUnavailableError as error:
-            # nobody is to blame, and another node may be luckier
-            self._on_ended(Ended(chunk.chunk_id, "released", error=str(error)))
-        except EngineError as error:
-            self._on_ended(failure(chunk.chunk_id, error))
-        except (NodeError, ValueError) as error:
-            text = f"the config cannot be had: {error}"
-            self._on_ended(Ended(chunk.chunk_id, "failed", error=text, retryable=True))
+    def _hand_over(self, chunk_id: str, task: asyncio.Task[Task]) -> None:
+        """Everything is there, or the chunk is over: a callback, so that no way out is missed."""
+        del self._preparing[chunk_id]
+        if task.cancelled() or chunk_id in self._unwanted:
+            self._unwanted.discard(chunk_id)
+            self._on_ended(Ended(chunk_id, "stopped"))
+        elif (error := task.exception()) is not None:
+            self._on_ended(_ended_by(chunk_id, error))
+        else:
+            self._pool.submit(task.result())
 
     async def _prepare(self, chunk: Chunk) -> Task:
         config = await self._library.config(chunk.config_hash)
@@ -80,3 +84,17 @@ class Runner:
 
     def _report(self, ended: Ended) -> None:
         self._loop.call_soon_threadsafe(self._on_ended, ended)
+
+
+def _ended_by(chunk_id: str, error: BaseException) -> Ended:
+    """What a chunk comes to when it cannot be prepared."""
+    if isinstance(error, PoolUnavailableError):
+        # nobody is to blame, and another node may be luckier
+        return Ended(chunk_id, "released", error=str(error))
+    if not isinstance(error, NodeError):
+        logger.error(
+            "A chunk could not be prepared",
+            exc_info=error,
+            extra=context("preparation_failed", chunk_id=chunk_id),
+        )
+    return failure(chunk_id, error)

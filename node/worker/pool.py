@@ -164,7 +164,7 @@ def lower_priority(niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
-def failure(chunk_id: str, error: Exception) -> Ended:
+def failure(chunk_id: str, error: BaseException) -> Ended:
     """The failed chunk that an engine's exception stands for.
 
     An engine is a pure function: what it refuses once it refuses everywhere, unless it is missing
