@@ -84,12 +84,11 @@ class ExternalServer:
     def dsn(self, role: str, database: str = "postgres") -> str:
         """The DSN of `database` for `role`, with the password that the platform gives it."""
         parts = urlsplit(self.admin_dsn)
-        user, password = role, PASSWORD
-        if role == SUPERUSER:
-            user, password = parts.username or SUPERUSER, parts.password or ""
-        credentials = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-        address = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{credentials}@{address}", path=f"/{database}"))
+        credentials, _, address = parts.netloc.rpartition("@")
+        if role != SUPERUSER:
+            credentials = f"{quote(role, safe='')}:{PASSWORD}"
+        netloc = f"{credentials}@{address}" if credentials else address
+        return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
     def network_dsn(self, role: str, database: str = "postgres") -> str:
         """The same as `dsn`."""
