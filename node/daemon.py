@@ -13,13 +13,14 @@ from functools import partial
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
 import psutil
 
 from node import instructions as do
 from node import stimuli as on
 from node.auth import NodeKey
 from node.cache import ContentCache
-from node.core import NodeState, Policy
+from node.core import NodeState
 from node.engine import Engine, configure_cache, get_engine
 from node.errors import (
     DaemonError,
@@ -35,6 +36,7 @@ from node.model import Ended, Event, Snapshot
 from node.pushes import stimulus_of
 from node.queries import Queries
 from node.realtime import Subscription
+from node.rules import Policy
 from node.runner import Runner
 from node.sentinel import Sentinel
 from node.spool import Spool
@@ -45,8 +47,6 @@ from node.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
-
-    import httpx
 
     from node.config import Settings
 
@@ -355,21 +355,27 @@ def _policy(settings: Settings) -> Policy:
 
 
 def _failed(at: float, request: on.Request, error: NodeError) -> on.RequestFailed:
-    kind: on.FailureKind = "refused"
-    if isinstance(error, PoolUnavailableError):
-        kind = "transient"
-    elif isinstance(error, UnauthorizedError):
-        kind = "unauthorized"
-    elif isinstance(error, PoolRefusalError) and error.status in INVALID:
-        kind = "invalid"
     return on.RequestFailed(
         at=at,
         request=request,
-        kind=kind,
+        kind=_kind_of(error),
         message=str(error),
         advice=error.advice,
         retry_after=getattr(error, "retry_after", 0.0),
     )
+
+
+def _kind_of(error: NodeError) -> on.FailureKind:
+    match error:
+        case PoolUnavailableError():
+            return "transient"
+        case UnauthorizedError():
+            return "unauthorized"
+        case PoolRefusalError(status=httpx.codes.FORBIDDEN):
+            return "forbidden"
+        case PoolRefusalError(status=status) if status in INVALID:
+            return "invalid"
+    return "refused"
 
 
 def _log_write_failure(write: Future[None]) -> None:

@@ -99,6 +99,7 @@ class NodeSettings:
     max_parallel: int
     name: str | None = None
     paused: bool = False
+    heartbeat_ms: int | None = None  # the longest interval that keeps leases alive
 
 
 @dataclass(frozen=True, slots=True)

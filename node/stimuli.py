@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
 
 Request = Literal["register", "token", "claim", "heartbeat", "exchange"]
-FailureKind = Literal["transient", "unauthorized", "refused", "invalid"]
+FailureKind = Literal["transient", "unauthorized", "forbidden", "invalid", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

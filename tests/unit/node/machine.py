@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from node import instructions as do
 from node import stimuli as on
-from node.core import NodeState, Policy
+from node.core import NodeState
 from node.model import (
     Chunk,
     Ended,
@@ -19,6 +19,7 @@ from node.model import (
     Outcome,
     RegistrationAnswer,
 )
+from node.rules import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -76,7 +76,7 @@ def test_every_outcome_ends_a_result(outcome: OutcomeName, counted: int) -> None
     assert f"chunk_{outcome}" in told(instructions)
     snapshot = machine.state.snapshot()
     assert (snapshot.chunks_completed, snapshot.iterations_completed) == (counted, counted * 100)
-    assert machine.state.ledger.is_empty
+    assert machine.state.workload.ledger.is_empty
 
 
 def test_an_ended_lease_is_not_started_by_a_late_push() -> None:
@@ -149,7 +149,7 @@ def test_a_cancelled_chunk_is_stopped_and_forgotten(by_push: bool) -> None:  # n
     assert do.StopChunk(chunk(1).chunk_id) in instructions
     instructions = machine.end(1, "stopped")
     assert do.StartChunk(chunk(2)) in instructions
-    assert chunk(1).chunk_id not in machine.state.ledger.outbox
+    assert chunk(1).chunk_id not in machine.state.workload.ledger.outbox
 
 
 def test_a_result_that_comes_after_its_cancellation_is_dropped() -> None:
@@ -158,7 +158,7 @@ def test_a_result_that_comes_after_its_cancellation_is_dropped() -> None:
     machine.send(on.ChunksCancelled, chunk_ids=(chunk(1).chunk_id,))
     instructions = machine.end(1)
     assert not of(do.Keep, instructions)
-    assert machine.state.ledger.is_empty
+    assert machine.state.workload.ledger.is_empty
 
 
 def test_a_cancelled_result_is_not_handed_in() -> None:
@@ -227,7 +227,7 @@ def test_one_bad_result_does_not_hold_up_the_others() -> None:
         else:
             delivered += [finished.chunk_id for finished in batch]
             machine.answer_exchange(outcomes={3: "accepted"})
-        if machine.state.ledger.is_empty:
+        if machine.state.workload.ledger.is_empty:
             break
         machine.wait(70.0)
         if "heartbeat" in machine.state.agenda.in_flight:
@@ -243,7 +243,7 @@ def test_a_result_the_answer_is_silent_about_is_handed_in_again() -> None:
     for _ in range(ATTEMPTS - 1):
         assert of(do.Exchange, machine.answer_exchange())[-1].finished == (completed(1),)
     assert "chunk_rejected" in told(machine.answer_exchange())
-    assert machine.state.ledger.is_empty
+    assert machine.state.workload.ledger.is_empty
 
 
 def test_results_of_an_earlier_run_are_handed_in_first() -> None:
@@ -265,9 +265,9 @@ def test_the_known_speed_follows_what_is_measured() -> None:
     """Long runs weigh more than short ones; a run of no time weighs nothing."""
     machine = Machine().run().work_on(1, 2)
     machine.end(1, seconds=0.0)
-    assert machine.state.iterations_per_second == SPEED
+    assert machine.state.workload.iterations_per_second == SPEED
     machine.end(2, seconds=300.0)
-    assert machine.state.iterations_per_second == pytest.approx(100 / 300, abs=0.1)
+    assert machine.state.workload.iterations_per_second == pytest.approx(100 / 300, abs=0.1)
 
 
 def test_a_heartbeat_says_what_runs_and_how_fast() -> None:

@@ -103,7 +103,7 @@ class World:
 
     def push(self) -> None:
         """A lease, new or known."""
-        known = [item.chunk for item in self.machine.state.ledger.assignments.values()]
+        known = [item.chunk for item in self.machine.state.workload.ledger.assignments.values()]
         chunks = self.new_chunks(1) if self.random.random() < 0.5 else known[:1]
         self.machine.send(on.ChunksPushed, chunks=tuple(chunks))
 
@@ -114,7 +114,7 @@ class World:
 
     def end_chunk(self) -> None:
         """A worker is done."""
-        busy = self.machine.state.ledger.ids("running", "stopping")
+        busy = self.machine.state.workload.ledger.ids("running", "stopping")
         if busy:
             number = int(self.random.choice(busy)[-12:])
             self.machine.end(number, self.random.choice(ENDS))
@@ -125,7 +125,7 @@ class World:
 
     def some_ids(self) -> tuple[str, ...]:
         """Chunks the node knows, or does not."""
-        ledger = self.machine.state.ledger
+        ledger = self.machine.state.workload.ledger
         known = [*ledger.assignments, *ledger.outbox, chunk(10**6).chunk_id]
         return tuple(key for key in known if self.random.random() < 0.1)
 
@@ -162,7 +162,7 @@ def test_a_node_that_is_left_in_peace_comes_to_rest(seed: int) -> None:
     machine = world.machine
     machine.send(on.StopRequested)
     for _ in range(100):
-        for chunk_id in machine.state.ledger.ids("running", "stopping"):
+        for chunk_id in machine.state.workload.ledger.ids("running", "stopping"):
             machine.end(int(chunk_id[-12:]), "stopped")
         if "exchange" in machine.state.agenda.in_flight:
             last = of(do.Exchange, machine.done)[-1]

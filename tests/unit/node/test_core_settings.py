@@ -33,7 +33,7 @@ def test_fewer_workers_let_running_chunks_finish() -> None:
 def test_this_machines_limit_holds_whatever_the_owner_sets() -> None:
     """`max_parallel` of the settings is what the machine's user allows."""
     machine = Machine(max_parallel=2).run(max_parallel=8)
-    assert machine.state.size == 2
+    assert machine.state.workload.size == 2
 
 
 def test_no_workers_gives_waiting_chunks_back() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from node import instructions as do
 from node import stimuli as on
-from node.core import STABLE_AFTER, TRANSITIONS
 from node.errors import InvalidTransition
+from node.rules import STABLE_AFTER, TRANSITIONS
 from tests.unit.node.machine import Machine, chunk, completed, event, of, only, told
 
 
@@ -82,7 +82,7 @@ def test_a_lost_answer_hands_the_same_results_in_again() -> None:
     machine.fail("exchange")
     assert only(do.Exchange, machine.wait(1.0)).finished == (completed(1),)
     machine.answer_exchange(outcomes={1: "duplicate"})
-    assert machine.state.ledger.is_empty
+    assert machine.state.workload.ledger.is_empty
 
 
 def test_a_token_is_renewed_well_before_it_expires() -> None:

@@ -1,0 +1,205 @@
+"""What the node does with chunks: takes, starts, stops and hands them in. Decides, acts nowhere."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import TYPE_CHECKING
+
+from node import instructions as do
+from node.ledger import Ledger
+from node.model import Finished
+from node.rules import SPEED_MEMORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from node.journal import Journal
+    from node.model import Chunk, Ended, FinishedStatus, Outcome
+
+
+class Workload:
+    """Leases, workers and results of one node."""
+
+    def __init__(self, journal: Journal, limit: int | None) -> None:
+        self.ledger = Ledger()
+        self.size = 0
+        self.paused = False
+        self.engine: str | None = None
+        self.speeds: dict[str, float] = {}
+        self.chunks_completed = 0
+        self.iterations_completed = 0
+        #: There is something to hand in or room for more: the server should be asked now.
+        self.wants_exchange = False
+        self._journal = journal
+        self._limit = limit
+
+    @property
+    def iterations_per_second(self) -> float:
+        """Measured speed of one worker."""
+        return self.speeds.get(self.engine or "", 0.0)
+
+    @property
+    def free_workers(self) -> int:
+        """Workers without a chunk."""
+        return max(0, self.size - self.ledger.busy)
+
+    @property
+    def slots(self) -> int:
+        """Chunks the node has room for."""
+        return 0 if self.paused else max(0, self.size - len(self.ledger.assignments))
+
+    # -- what the owner wants ---------------------------------------------------------------
+
+    def resize(self, wanted: int) -> None:
+        """Run this many workers, within what this machine's user allows."""
+        size = wanted if self._limit is None else min(wanted, self._limit)
+        if size == self.size:
+            return
+        self.wants_exchange |= size > self.size
+        self.size = size
+        self._journal.do(do.ResizePool(size))
+        self._journal.tell("resized", f"Running {size} workers", workers=size)
+
+    def pause(self, *, paused: bool) -> None:
+        """Take nothing new, or take it again."""
+        if paused == self.paused:
+            return
+        self.paused = paused
+        self.wants_exchange = True
+        if paused:
+            self._journal.tell("paused", "Paused by the owner: running chunks finish")
+        else:
+            self._journal.tell("resumed", "The owner lets this node work again")
+
+    # -- leases -----------------------------------------------------------------------------
+
+    def take(self, chunks: Iterable[Chunk]) -> None:
+        """Hold leases that are new here."""
+        for chunk in chunks:
+            self.ledger.take(chunk)
+
+    def start_held(self) -> None:
+        """Give held chunks to free workers, oldest first; give them back where nobody works."""
+        for chunk_id in self.ledger.ids("held"):
+            if self.paused or self.size == 0:
+                self._release(chunk_id)
+            elif self.free_workers:
+                self._journal.do(do.StartChunk(self.ledger.start(chunk_id)))
+
+    def release_held(self) -> None:
+        """Give back what has not been started."""
+        for chunk_id in self.ledger.ids("held"):
+            self._release(chunk_id)
+
+    def release_running(self) -> bool:
+        """Stop what runs, to give it back; False when nothing runs."""
+        running = self.ledger.ids("running")
+        for chunk_id in running:
+            self.ledger.stop(chunk_id, release=True)
+            self._journal.do(do.StopChunk(chunk_id))
+        return bool(running)
+
+    def cancel(self, chunk_ids: Iterable[str]) -> None:
+        """Forget leases that are not this node's any more."""
+        for chunk_id in chunk_ids:
+            item = self.ledger.assignments.get(chunk_id)
+            if item is not None and item.phase != "held":
+                if item.phase == "running":
+                    self._journal.do(do.StopChunk(chunk_id))
+                self.ledger.stop(chunk_id, release=False)
+                continue
+            if chunk_id in self.ledger.outbox:
+                self._journal.do(do.Discard(chunk_id))
+            self.ledger.forget(chunk_id)
+
+    def abandon(self) -> None:
+        """Stop everything and care no more."""
+        for chunk_id in self.ledger.ids("running"):
+            self._journal.do(do.StopChunk(chunk_id))
+        self.ledger.assignments.clear()
+
+    # -- results ----------------------------------------------------------------------------
+
+    def end(self, ended: Ended) -> None:
+        """A started chunk is over."""
+        item = self.ledger.assignments.get(ended.chunk_id)
+        if item is None or item.phase == "held":
+            return
+        self.wants_exchange = True
+        if ended.end == "completed":
+            self._measure(item.chunk, ended.seconds)
+        if item.phase == "stopping" and not item.release:
+            self.ledger.forget(ended.chunk_id)
+        elif ended.end == "stopped":
+            self._release(ended.chunk_id)
+        else:
+            self._finish(item.chunk, ended, ended.end)
+
+    def exchange(self, *, wants_more: bool) -> do.Exchange | None:
+        """The next call of the server; None when there is nothing to say."""
+        finished = self.ledger.hand_in()
+        slots = self.slots if wants_more else 0
+        if not finished and not slots:
+            return None
+        return do.Exchange(finished, slots, self.ledger.keeps())
+
+    def heartbeat(self) -> do.SendHeartbeat:
+        """What runs, and how fast."""
+        running = self.ledger.ids("held", "running")
+        return do.SendHeartbeat(running, self.free_workers, self.iterations_per_second)
+
+    def settle(self, outcomes: Iterable[Outcome]) -> None:
+        """The server has answered for what was handed in."""
+        for finished, outcome in self.ledger.settle(outcomes):
+            self._close(finished, outcome)
+        self.wants_exchange |= bool(self.ledger.outbox)
+
+    def refused(self, reason: str) -> None:
+        """The server has refused the call as a whole."""
+        for finished, outcome in self.ledger.refused(reason):
+            self._close(finished, outcome)
+
+    # -- tools ------------------------------------------------------------------------------
+
+    def _release(self, chunk_id: str) -> None:
+        self.ledger.release(chunk_id)
+        self.wants_exchange = True
+
+    def _measure(self, chunk: Chunk, seconds: float) -> None:
+        """Move the known speed towards this chunk's, the further the longer it ran."""
+        if seconds <= 0.0:
+            return
+        weight = 1.0 - exp(-seconds / SPEED_MEMORY)
+        measured = chunk.iterations / seconds
+        known = self.speeds.get(chunk.engine, measured)
+        self.speeds[chunk.engine] = known + weight * (measured - known)
+
+    def _finish(self, chunk: Chunk, ended: Ended, status: FinishedStatus) -> None:
+        finished = Finished(
+            chunk.chunk_id, chunk.lease_token, status, ended.result, ended.error, ended.retryable
+        )
+        self.ledger.finish(finished)
+        if status == "completed":
+            self._journal.do(do.Keep(finished))
+        elif status == "failed":
+            self._journal.warn(
+                "chunk_failed",
+                f"A chunk failed: {ended.error}",
+                chunk_id=chunk.chunk_id,
+                job_id=chunk.job_id,
+            )
+
+    def _close(self, finished: Finished, outcome: Outcome) -> None:
+        """The server has spoken on this result."""
+        chunk_id = finished.chunk_id
+        if finished.status == "completed":
+            self._journal.do(do.Discard(chunk_id))
+        if outcome.outcome == "rejected":
+            message = f"The pool rejected a {finished.status} chunk: {outcome.reason}"
+            self._journal.warn("chunk_rejected", message, chunk_id=chunk_id)
+        elif finished.status == "completed":
+            if outcome.outcome == "accepted":
+                self.chunks_completed += 1
+                self.iterations_completed += finished.iterations
+            message = f"A chunk of {finished.iterations:,} iterations was {outcome.outcome}"
+            self._journal.tell(f"chunk_{outcome.outcome}", message, chunk_id=chunk_id)
