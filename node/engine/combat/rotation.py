@@ -160,12 +160,14 @@ class Program:
         entities = [line.entity for line in self.lines]
         image.place(entities)
         set_range(self._world.fight, at.FIRST_LINE, at.END_LINE, entities)
-        off_gcd = (self._is_off_gcd(line) for line in self.lines)
-        self._world.fight.ints[at.OFF_GCD_LINES] = int(any(off_gcd))
-
-    def _is_off_gcd(self, line: Line) -> bool:
-        ability = line.entity.ints.get(at.LINE_ABILITY)
-        return isinstance(ability, Entity) and ability.ints.get(at.OFF_GCD) == 1
+        cast = {id(line.ints.get(at.LINE_ABILITY)) for line in entities}
+        links = [
+            Entity(at.LINK_SIZE, {at.LISTENER: ability})
+            for ability in self._world.abilities.values()
+            if id(ability) in cast and ability.ints[at.OFF_GCD]
+        ]
+        image.place(links)
+        set_range(self._world.fight, at.FIRST_OFF_GCD, at.END_OFF_GCD, links)
 
     def _lay_out(self, name: str) -> None:
         for index, action in enumerate(self._lists[name]):

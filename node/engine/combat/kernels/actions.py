@@ -25,6 +25,7 @@ from node.engine.combat.kernels.layout import (
     CASTS,
     CASTS_NOW,
     CHANGED,
+    CHARGES,
     CONDITION,
     COST,
     COST_FACTOR,
@@ -32,11 +33,13 @@ from node.engine.combat.kernels.layout import (
     DECIDE_SLOT,
     END,
     END_LINE,
+    END_OFF_GCD,
     ENDLESS_ACTIONS,
     FAILED_AT,
     FAILURE,
     FIRED,
     FIRST_LINE,
+    FIRST_OFF_GCD,
     GCD_ENDS,
     GCD_FLOOR,
     GCD_HASTED,
@@ -49,14 +52,16 @@ from node.engine.combat.kernels.layout import (
     LAST_GCD_CASTS,
     LINE_ABILITY,
     LINE_SIZE,
+    LINK_SIZE,
+    LISTENER,
     NEVER,
     NOTHING,
     NOW,
     OFF_GCD,
-    OFF_GCD_LINES,
     ON_CAST,
     OPERATION,
     PLAYER,
+    RECHARGE_AT,
     USABLE_FROM,
     WAKE,
 )
@@ -100,17 +105,29 @@ def gcd_of(ints: Integers, reals: Reals, ability: int) -> int:
 
 @kernel
 def castable_at(ints: Integers, reals: Reals, ability: int) -> int:
-    """Give the first moment at which the ability could be cast if nothing else happens."""
-    at = max(charge_ready_at(ints, reals, ability), ints[ability + USABLE_FROM], ints[NOW])
-    if not ints[ability + OFF_GCD]:
-        at = max(at, ints[GCD_ENDS])
+    """Give now if the ability can be cast, else a later moment before which it cannot."""
+    now = ints[NOW]
+    if ints[GCD_ENDS] > now and not ints[ability + OFF_GCD]:
+        return ints[GCD_ENDS]
+    if ints[ability + CHARGES] == 0 or ints[ability + RECHARGE_AT] <= now:
+        at = charge_ready_at(ints, reals, ability)
+        if at > now:
+            return at
+    if ints[ability + USABLE_FROM] > now:
+        return ints[ability + USABLE_FROM]
+    return affordable_at(ints, reals, ability)
+
+
+@kernel
+def affordable_at(ints: Integers, reals: Reals, ability: int) -> int:
+    """Give the first moment at which there is enough of the resource if nothing else happens."""
     resource = ints[ability + COST_RESOURCE]
     if resource == NOTHING:
-        return at
+        return ints[NOW]
     cost = cost_of(ints, reals, ability)
     if amount(ints, reals, resource) >= cost:
-        return at
-    return max(at, time_until(ints, reals, resource, cost), ints[NOW] + 1)
+        return ints[NOW]
+    return max(time_until(ints, reals, resource, cost), ints[NOW] + 1)
 
 
 @kernel
@@ -121,28 +138,44 @@ def holds(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> bool:
 
 @kernel
 def choose(evaluate: Evaluate, ints: Integers, reals: Reals) -> int:
-    """Give the first eligible line, or NOTHING and when to look again in DECIDE_SLOT."""
+    """Give the first eligible line, NOTHING when there is none."""
+    line = ints[FIRST_LINE]
+    while line < ints[END_LINE]:
+        operation = ints[line + OPERATION]
+        if operation == END:
+            return NOTHING
+        if operation == CAST:
+            castable = castable_at(ints, reals, ints[line + LINE_ABILITY]) <= ints[NOW]
+            if castable and holds(evaluate, ints, reals, line):
+                return line
+        elif not holds(evaluate, ints, reals, line):
+            line = ints[line + JUMP]
+            continue
+        line += LINE_SIZE
+    return NOTHING
+
+
+@kernel
+def next_look(evaluate: Evaluate, ints: Integers, reals: Reals) -> int:
+    """Give the first moment at which time alone may make a line eligible, when none is."""
     line = ints[FIRST_LINE]
     wake = NEVER
     while line < ints[END_LINE]:
         operation = ints[line + OPERATION]
         if operation == END:
-            break
-        at = ints[NOW]
+            return wake
         if operation == CAST:
             at = castable_at(ints, reals, ints[line + LINE_ABILITY])
-        if at > ints[NOW]:
+            if at <= ints[NOW]:
+                at = flips_at(evaluate, ints, reals, line)
             wake = min(wake, at)
-        elif not holds(evaluate, ints, reals, line):
+        else:
             wake = min(wake, flips_at(evaluate, ints, reals, line))
-            if operation != CAST:
+            if not holds(evaluate, ints, reals, line):
                 line = ints[line + JUMP]
                 continue
-        elif operation == CAST:
-            return line
         line += LINE_SIZE
-    schedule(ints, ints[DECIDE_SLOT], wake)
-    return NOTHING
+    return wake
 
 
 @kernel
@@ -162,6 +195,7 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> 
     ints[CHANGED] = 0
     line = choose(evaluate, ints, reals)
     if line == NOTHING:
+        schedule(ints, ints[DECIDE_SLOT], next_look(evaluate, ints, reals))
         return
     cancel(ints, ints[DECIDE_SLOT])
     guard(ints, line)
@@ -230,12 +264,21 @@ def remember(ints: Integers, ability: int) -> None:
 
 
 @kernel
-def look_again(ints: Integers) -> None:
+def look_again(ints: Integers, reals: Reals) -> None:
     """Set a decision for this moment if something changed and the player is free to act on it."""
     if not ints[CHANGED] or ints[CASTING] != NOTHING:
         return
-    free_at = ints[GCD_ENDS]
-    if free_at <= ints[NOW] or ints[OFF_GCD_LINES]:
-        free_at = ints[NOW]
-    schedule(ints, ints[DECIDE_SLOT], free_at)
+    at = ints[GCD_ENDS]
+    if at > ints[NOW]:
+        at = min(at, off_gcd_ready_at(ints, reals))
+    schedule(ints, ints[DECIDE_SLOT], max(at, ints[NOW]))
     ints[CHANGED] = 0
+
+
+@kernel
+def off_gcd_ready_at(ints: Integers, reals: Reals) -> int:
+    """Give the first moment at which an ability without GCD has a charge."""
+    at = NEVER
+    for link in range(ints[FIRST_OFF_GCD], ints[END_OFF_GCD], LINK_SIZE):
+        at = min(at, charge_ready_at(ints, reals, ints[link + LISTENER]))
+    return at

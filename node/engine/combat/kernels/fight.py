@@ -98,7 +98,7 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
         sums[EVENTS] += 1
         handle(evaluate, ints, reals, sums, slot_of(ints, key))
         carry_out_pending(ints, reals, sums)
-        look_again(ints)
+        look_again(ints, reals)
         key = next_event(ints)
     end(ints, reals, sums)
 

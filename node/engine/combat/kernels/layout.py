@@ -33,7 +33,6 @@ DAMAGE_DONE = 20
 TARGETS = 21
 FIRST_LINE = 22
 END_LINE = 23
-OFF_GCD_LINES = 24
 DECIDE_SLOT = 25
 CAST_SLOT = 26
 PLAYER = 27
@@ -51,6 +50,8 @@ FIRST_ACTOR = 38
 END_ACTOR = 39
 LAST_GCD_CASTS = 40  #: the last ability on the GCD, the one before, ...
 GCD_HISTORY = 4
+FIRST_OFF_GCD = 24  #: links to the abilities of the rotation that ignore the GCD
+END_OFF_GCD = 45
 CHANGEABLE_END = 44  #: what lies before this offset is fresh in every fight
 # reals:
 ARMOR_FACTOR = 0
