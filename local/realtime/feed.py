@@ -81,6 +81,8 @@ class ChangeFeed:
         self._changes = changes
         self._clock = clock
         self._connected = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._lost.set()
         self._relations: dict[int, Relation] = {}
         self._committed_at: datetime | None = None
         self._pending: list[tuple[Relation, Change]] = []
@@ -88,6 +90,10 @@ class ChangeFeed:
     async def wait_connected(self) -> None:
         """Return once the stream flows."""
         await self._connected.wait()
+
+    async def wait_lost(self) -> None:
+        """Return once there is no stream."""
+        await self._lost.wait()
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
@@ -100,6 +106,7 @@ class ChangeFeed:
                 log("the change feed lost the database, trying again: %s", error)
                 delay = FIRST_RETRY if self._connected.is_set() else min(2 * delay, LAST_RETRY)
                 self._connected.clear()
+                self._lost.set()
             await asyncio.sleep(delay)
 
     async def _follow(self) -> None:
@@ -108,6 +115,7 @@ class ChangeFeed:
         stream = await ReplicationStream.open(self._dsn, publications, slot, self._clock)
         try:
             self._connected.set()
+            self._lost.clear()
             self._relations.clear()
             self._pending.clear()
             async for message in stream:

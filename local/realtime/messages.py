@@ -78,7 +78,7 @@ class MessageArchive:
         """The messages of a private topic since a moment, oldest first."""
         try:
             rows = await self._fetch(topic, replay)
-        except (OverflowError, ValueError):
+        except (OverflowError, ValueError, OSError):
             raise JoinRefusedError(
                 "UnableToReplayMessages", "Replay params are not valid"
             ) from None

@@ -51,6 +51,8 @@ class Realtime:
         self._context = context
         self._limits = limits
         self._connections: set[Connection] = set()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._pool = AsyncConnectionPool(
             context.admin_dsn,
@@ -106,10 +108,9 @@ class Realtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pool.close()
 
-    @property
-    def connection_count(self) -> int:
-        """How many sockets are open."""
-        return len(self._connections)
+    async def wait_empty(self) -> None:
+        """Return once no socket is open."""
+        await self._is_empty.wait()
 
     def cut_connections(self) -> int:
         """Cut all open connections; returns how many."""
@@ -139,10 +140,13 @@ class Realtime:
         await websocket.accept()
         connection = Connection(self.services, websocket, serializer, token=token, headers=headers)
         self._connections.add(connection)
+        self._is_empty.clear()
         try:
             await connection.run()
         finally:
             self._connections.discard(connection)
+            if not self._connections:
+                self._is_empty.set()
 
     def _admit(self, websocket: WebSocket) -> tuple[Serializer, str]:
         if self.chaos.refuses_connections:

@@ -6,6 +6,7 @@ The slot is temporary: it holds back the log of the database only while this con
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.sql import Composable
 
+logger = logging.getLogger(__name__)
+
 #: text output must not depend on the settings of the server
 SESSION_OPTIONS: Final = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+#: seconds an orderly end may take
+CLOSE_TIMEOUT: Final = 2.0
 #: seconds between two confirmations of what has been read
 CONFIRM_INTERVAL: Final = 5.0
 _WOULD_BLOCK: Final = 0
@@ -34,12 +39,14 @@ _WOULD_BLOCK: Final = 0
 class ReplicationStream:
     """The changes of some publications from now on, in commit order."""
 
-    def __init__(self, connection: AsyncConnection, clock: Callable[[], float]) -> None:
+    def __init__(self, connection: AsyncConnection, slot: str, clock: Callable[[], float]) -> None:
         self._connection = connection
+        self._slot = Identifier(slot)
         self._clock = clock
         self._blocks: deque[bytes] = deque()
         self._arrived = asyncio.Event()
         self._failure: ReplicationLostError | None = None
+        self._socket: int | None = None
         self._position = 0
         self._confirmed_at = clock()
 
@@ -56,19 +63,24 @@ class ReplicationStream:
             application_name="realtime_replication",
             options=SESSION_OPTIONS,
         )
-        stream = cls(connection, clock)
+        stream = cls(connection, slot, clock)
         try:
-            await stream._start(publications, slot)
+            await stream._start(publications)
         except BaseException:
             await connection.close()
             raise
         return stream
 
     async def close(self) -> None:
-        """End the stream; the slot goes with it."""
-        if not self._connection.closed:
-            asyncio.get_running_loop().remove_reader(self._connection.fileno())
-        await self._connection.close()
+        """End the stream; on return its slot is gone."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._drop_slot()
+        except (psycopg.Error, TimeoutError) as error:
+            logger.info("the replication slot goes with its connection: %s", error)
+        finally:
+            self._stop_reading()
+            await self._connection.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the plugin's messages; raises ReplicationLostError when the server goes away."""
@@ -83,20 +95,31 @@ class ReplicationStream:
             if self._failure is not None:
                 raise self._failure
 
-    async def _start(self, publications: Sequence[str], slot: str) -> None:
+    async def _start(self, publications: Sequence[str]) -> None:
         await self._connection.execute(
             SQL("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT").format(
-                Identifier(slot)
+                self._slot
             )
         )
         names = ",".join(f'"{publication}"' for publication in publications)
         await self._start_copying(
             SQL(
                 "START_REPLICATION SLOT {} LOGICAL 0/0 (proto_version '1', publication_names {})"
-            ).format(Identifier(slot), Literal(names))
+            ).format(self._slot, Literal(names))
         )
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._connection.fileno(), self._read)
+        # kept, because a connection that is lost no longer tells its socket
+        self._socket = self._connection.fileno()
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    async def _drop_slot(self) -> None:
+        """Leave the copy mode in order; a slot that is just abandoned outlives us for a moment."""
+        self._connection.pgconn.put_copy_end()
+        while self._failure is None:
+            await self._arrived.wait()
+            self._arrived.clear()
+            self._blocks.clear()
+        await self._connection.wait(generators.fetch_many(self._connection.pgconn))
+        await self._connection.execute(SQL("DROP_REPLICATION_SLOT {}").format(self._slot))
 
     async def _start_copying(self, command: Composable) -> None:
         pgconn = self._connection.pgconn
@@ -126,8 +149,13 @@ class ReplicationStream:
             self._blocks.append(bytes(block))
 
     def _fail(self, reason: str) -> None:
-        asyncio.get_running_loop().remove_reader(self._connection.fileno())
+        self._stop_reading()
         self._failure = ReplicationLostError(reason)
+
+    def _stop_reading(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket = None
 
     def _unwrap(self, block: bytes) -> bytes | None:
         parsed = parse_stream(block)

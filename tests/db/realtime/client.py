@@ -78,6 +78,11 @@ class RealtimeServer:
             {"role": role, **claims}, expires_in=lifetime, now=self.context.clock()
         )
 
+    async def until_empty(self) -> None:
+        """Wait until the server has noticed that all clients are gone."""
+        async with asyncio.timeout(PATIENCE):
+            await self.realtime.wait_empty()
+
     @contextlib.asynccontextmanager
     async def client(
         self, *, vsn: str | None = "1.0.0", key: str | None = None, path: str = "websocket"
@@ -98,7 +103,7 @@ class Client:
         self.socket = socket
         self._arrays = vsn.startswith("2")
         self._refs = itertools.count(1)
-        self._kept: list[dict[str, Any]] = []
+        self.kept: list[dict[str, Any]] = []
 
     async def send(
         self, topic: str, event: str, payload: Any, *, ref: str | None = "", join_ref: Any = None
@@ -132,14 +137,14 @@ class Client:
 
     async def expect(self, event: str, **fields: Any) -> dict[str, Any]:
         """Return the next frame of an event; others are kept for later."""
-        for index, frame in enumerate(self._kept):
+        for index, frame in enumerate(self.kept):
             if _matches(frame, event, fields):
-                return self._kept.pop(index)
+                return self.kept.pop(index)
         while True:
             frame = await self.receive()
             if _matches(frame, event, fields):
                 return frame
-            self._kept.append(frame)
+            self.kept.append(frame)
 
     async def receive(self) -> dict[str, Any]:
         """Return the next frame."""
@@ -159,7 +164,7 @@ class Client:
         await self.heartbeat()
         return not any(
             frame["event"] == "broadcast" and frame["topic"] == f"realtime:{topic}"
-            for frame in self._kept
+            for frame in self.kept
         )
 
     async def heartbeat(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,6 @@ from tests.db.realtime.client import RealtimeServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from tests.databases import TestDatabase
 
@@ -51,6 +51,13 @@ def limits() -> Limits:
 def settings(tmp_path: Path) -> Settings:
     """The settings of the stand-in; tests override them."""
     return Settings(data_dir=tmp_path, api_port=0, seed=7)
+
+
+@pytest.fixture
+def policies(platform_database: TestDatabase) -> None:
+    """The policies of `policies.sql`."""
+    script = Path(__file__).with_name("policies.sql").read_text(encoding="utf-8")
+    platform_database.connect().execute(script)
 
 
 @pytest.fixture
