@@ -36,10 +36,12 @@ create table if not exists cron.job_run_details (
   end_time timestamptz,
   constraint job_run_details_pkey primary key (runid)
 );
-comment on table cron.job_run_details is 'One row for each run of a job. Nothing prunes it by itself.';
+comment on table cron.job_run_details is
+'One row for each run of a job. Nothing prunes it by itself.';
 alter table cron.job_run_details enable row level security;
 drop policy if exists cron_job_run_details_policy on cron.job_run_details;
-create policy cron_job_run_details_policy on cron.job_run_details using (username = current_user);
+create policy cron_job_run_details_policy on cron.job_run_details
+using (username = current_user);
 
 -- Whether `field` is a list of steps of ranges between `lowest` and `highest`, or of `names`,
 -- the first of which stands for `lowest`.

@@ -32,9 +32,16 @@ begin
 end;
 $$;
 
-grant anon, authenticated, service_role to authenticator;
-grant anon, authenticated, service_role, authenticator to postgres with admin option;
-grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
+grant anon to authenticator;
+grant authenticated to authenticator;
+grant service_role to authenticator;
+grant anon to postgres with admin option;
+grant authenticated to postgres with admin option;
+grant service_role to postgres with admin option;
+grant authenticator to postgres with admin option;
+grant pg_monitor to postgres;
+grant pg_read_all_data to postgres;
+grant pg_signal_backend to postgres;
 
 -- a role that arrived with Postgres 16
 do $$
