@@ -34,7 +34,7 @@ PAUSE = 0.2
 async def ours(stack: Stack, directory: Path) -> list[float]:
     """Seconds from submit to start, for each job."""
     async with AsyncExitStack() as resources:
-        pool = await Pool.open(stack, resources, directory, directory / "kernels")
+        pool = await Pool.open(stack, resources, directory, directory / "cache")
         node = await pool.start_node("alder", "--poll-interval", "60")
         latencies = []
         for seed in range(JOBS):

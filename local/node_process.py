@@ -24,7 +24,7 @@ NODE_COMMAND: Final = (sys.executable, "-m", "node")
 PATIENCE: Final = 180.0
 
 
-def environment(pool: Stack, directory: Path) -> dict[str, str]:
+def environment(pool: Stack, directory: Path, cache: Path) -> dict[str, str]:
     """Variables that lead commands to `pool`, so that no setting of the user takes part."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIMPOOL")}
     settings_file = directory / "node.toml"
@@ -34,6 +34,7 @@ def environment(pool: Stack, directory: Path) -> dict[str, str]:
         "SIMPOOL_KEY": pool.publishable_key,
         "SIMPOOL_CONFIG": str(settings_file),
         "SIMPOOL_DATA_DIR": str(directory / "owner"),
+        "SIMPOOL_CACHE_DIR": str(cache),
     }
 
 

@@ -54,6 +54,11 @@ def default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("simpool", appauthor=False))
 
 
+def default_cache_dir() -> Path:
+    """Where compiled kernels live, on Linux `~/.cache/simpool`."""
+    return Path(platformdirs.user_cache_dir("simpool", appauthor=False))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything a node can be told. Durations are in seconds."""
@@ -61,6 +66,7 @@ class Settings:
     url: str = LOCAL_POOL
     publishable_key: str = LOCAL_KEY
     data_dir: Path = field(default_factory=default_data_dir)
+    cache_dir: Path = field(default_factory=default_cache_dir)
     config_path: Path = field(default_factory=default_config_path)
     name: str | None = None
     max_parallel: int | None = None
@@ -124,6 +130,14 @@ OPTIONS: tuple[Option, ...] = (
         read=path,
         wanted="a directory",
         help="where keys, caches and results waiting to be sent are kept",
+        metavar="DIR",
+    ),
+    Option(
+        key="cache_dir",
+        field="cache_dir",
+        read=path,
+        wanted="a directory",
+        help="where compiled kernels are kept; nodes of one machine may share it",
         metavar="DIR",
     ),
     Option(

@@ -311,7 +311,7 @@ class Daemon:
         self._post(on.Calibrated(at=self._now(), engine=ENGINE, speed=speed))
 
     def _benchmark(self) -> float:
-        configure_cache(self._settings.data_dir / "cache" / "kernels")
+        configure_cache(self._settings.cache_dir / "kernels")
         return self._engines(ENGINE).benchmark(BENCHMARK_SECONDS)
 
     def _ended(self, ended: Ended) -> None:

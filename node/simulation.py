@@ -63,7 +63,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def load_engine(settings: Settings, config: Mapping[str, Any]) -> Engine:
     """The engine that the config names, with its compiled code kept beside the node's data."""
-    configure_cache(settings.data_dir / "cache" / "kernels")
+    configure_cache(settings.cache_dir / "kernels")
     return get_engine(str(config.get("engine", "")))
 
 

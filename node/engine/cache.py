@@ -2,7 +2,8 @@
 
 numba's disk cache can crash processes that write it at the same time, and its index does not notice
 a change in a module that a cached function calls.  So every process takes a directory that no other
-process holds, below one named by the digest of the engine's sources.
+process holds, below one named by the digest of the engine's sources, and fills it with what the
+directories beside it hold already.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import importlib.metadata
 import shutil
 import sys
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -49,6 +51,24 @@ def _take(path: Path) -> Path:
     directory, lock = next((d, lock) for d in directories if (lock := _locked(d)))
     _held[path] = lock
     return directory
+
+
+def _adopt_siblings(directory: Path) -> None:
+    """Start with what other processes have compiled: numba replaces each file as a whole."""
+    for sibling in sorted(directory.parent.iterdir()):
+        for source in sibling.glob("*/*.nb*"):
+            target = directory / source.relative_to(sibling)
+            if not target.exists():
+                _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    partial = target.with_suffix(".partial")
+    # the other process may drop the file meanwhile: then it is compiled here
+    with suppress(FileNotFoundError):
+        shutil.copyfile(source, partial)
+        partial.replace(target)
 
 
 def sources_digest() -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled kernels, made once for this process and the nodes that it starts."""
-    path = tmp_path_factory.mktemp("kernels")
-    configure_cache(path)
+    path = tmp_path_factory.mktemp("cache")
+    configure_cache(path / "kernels")
     get_engine("combat").benchmark(0.1)
     return path
 

@@ -51,12 +51,12 @@ class Pool:
     owner: PoolClient
     resources: AsyncExitStack
     directory: Path
-    kernels: Path
+    cache: Path
     nodes: list[NodeProcess] = field(default_factory=list)
 
     @classmethod
     async def open(
-        cls, stack: Stack, resources: AsyncExitStack, directory: Path, kernels: Path
+        cls, stack: Stack, resources: AsyncExitStack, directory: Path, cache: Path
     ) -> Pool:
         """A pool whose owner has just signed up."""
         settings = Settings(
@@ -67,13 +67,11 @@ class Pool:
         sessions = Sessions(settings)
         await sessions.sign_up("owner@example.org", "correct horse battery staple")
         owner = await resources.enter_async_context(PoolClient(settings, sessions.token))
-        return cls(stack, owner, resources, directory, kernels)
+        return cls(stack, owner, resources, directory, cache)
 
     async def start_node(self, name: str, *flags: str) -> NodeProcess:
         """A claimed node that is running, with one worker."""
-        variables = environment(self.stack, self.directory) | {
-            "SIMPOOL_CACHE_DIR": str(self.kernels)
-        }
+        variables = environment(self.stack, self.directory, self.cache)
         node = await self.resources.enter_async_context(
             node_process(name, variables, self.directory / name, *flags)
         )
