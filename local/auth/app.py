@@ -6,6 +6,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -54,7 +55,12 @@ def create_app(context: Context, passwords: Passwords | None = None) -> Starlett
     app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        exception_handlers={AuthError: _refuse, HTTPException: _unknown, Exception: _fail},
+        exception_handlers={
+            AuthError: _refuse,
+            HTTPException: _unknown,
+            psycopg.OperationalError: _wait,
+            Exception: _fail,
+        },
     )
     app.state.service = service
     return app
@@ -68,6 +74,12 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _unknown(request: Request, _error: Exception) -> Response:
     return answer(UnsupportedError(f"{request.method} {request.url.path}"), request.headers)
+
+
+async def _wait(request: Request, error: Exception) -> Response:
+    LOGGER.warning("%s %s: %s", request.method, request.url.path, error)
+    message = "The database does not answer; try again shortly"
+    return answer(AuthError(503, "unexpected_failure", message), request.headers)
 
 
 async def _fail(request: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from local.context import Context
 
 POOL_SIZE: Final = 4
+WAIT_SECONDS: Final = 5.0
 
 
 class Service:
@@ -37,6 +38,8 @@ class Service:
             max_size=POOL_SIZE,
             open=False,
             name="auth",
+            timeout=WAIT_SECONDS,
+            reconnect_timeout=WAIT_SECONDS,
             check=AsyncConnectionPool.check_connection,
         )
 

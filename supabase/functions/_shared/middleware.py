@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from _shared import logs
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY: Final = 1024 * 1024
+ABANDONED: Final = 499  # in the log only: the caller went away before there was an answer
 LONGEST_LENGTH: Final = 18  # digits; more is no length of anything
 
 
@@ -24,7 +26,7 @@ def envelope(error: HandlerError) -> JSONResponse:
 
 
 class RequestLog:
-    """Gives each request a correlation id and one line in the log."""
+    """Gives each request a correlation id and one line in the log, each answer a caching rule."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -36,13 +38,15 @@ class RequestLog:
             return
         given = Headers(scope=scope).get(logs.CORRELATION_HEADER)
         record = scope[logs.SCOPE_KEY] = logs.Record(logs.correlation_id(given))
-        status, started = 500, time.perf_counter()
+        status, started = ABANDONED, time.perf_counter()
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[logs.CORRELATION_HEADER] = record.correlation_id
+                headers = MutableHeaders(scope=message)
+                headers[logs.CORRELATION_HEADER] = record.correlation_id
+                headers.setdefault("cache-control", "no-store")
             await send(message)
 
         try:
@@ -88,6 +92,8 @@ class LastNet:
 
         try:
             await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            return  # nobody is left to answer
         except Exception as error:
             if started:
                 raise

@@ -16,6 +16,7 @@ from jwt import PyJWK
 
 from _shared.database import Actor
 from _shared.errors import ForbiddenError, TokenRefusedError, UnavailableError
+from _shared.logs import LOGGER
 
 if TYPE_CHECKING:
     from _shared.settings import Settings
@@ -25,6 +26,7 @@ ASYMMETRIC: Final = ("ES256", "RS256", "EdDSA")
 LEEWAY_SECONDS: Final = 30
 KEYS_LIVE_SECONDS: Final = 600.0
 KEYS_ASKED_EVERY_SECONDS: Final = 30.0
+RETRIED_AFTER_SECONDS: Final = 2.0
 FETCH_TIMEOUT_SECONDS: Final = 5.0
 
 Clock = Callable[[], float]
@@ -60,13 +62,14 @@ class FetchedKeys:
     """The key set that the sign-in service publishes, kept for ten minutes.
 
     An unknown key id makes it ask again, at most every half minute: keys rotate. When the service
-    does not answer, the keys it gave before stay good.
+    does not answer, the keys it gave before stay good; when it never has, callers wait for one
+    attempt, not each for their own.
     """
 
     url: str
     clock: Clock
     fetch: Fetch = fetch_json
-    _known: dict[str, PyJWK] = field(default_factory=dict)
+    _known: dict[str, PyJWK] | None = None
     _asked_at: float | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -74,22 +77,24 @@ class FetchedKeys:
         """Return the key of this id, or None when there is none."""
         async with self._lock:
             if self._is_due(kid):
-                await self._fetch()
+                await self._ask()
+        if self._known is None:
+            raise UnavailableError("The sign-in service does not answer.")
         return self._known.get(kid)
 
     def _is_due(self, kid: str) -> bool:
         if self._asked_at is None:
             return True
         age = self.clock() - self._asked_at
-        limit = KEYS_LIVE_SECONDS if kid in self._known else KEYS_ASKED_EVERY_SECONDS
-        return age >= limit
+        if self._known is None:
+            return age >= RETRIED_AFTER_SECONDS
+        return age >= (KEYS_LIVE_SECONDS if kid in self._known else KEYS_ASKED_EVERY_SECONDS)
 
-    async def _fetch(self) -> None:
+    async def _ask(self) -> None:
         try:
             self._known = _keys(await asyncio.to_thread(self.fetch, self.url))
         except (OSError, HTTPException, ValueError) as error:
-            if not self._known:
-                raise UnavailableError("The sign-in service does not answer.") from error
+            LOGGER.warning("the keys of the sign-in service cannot be read: %s", error)
         self._asked_at = self.clock()
 
 

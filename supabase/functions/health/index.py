@@ -32,13 +32,12 @@ class Health(BaseModel):
 @router.get("", name="health", summary="Read the state of the server", response_model=Health)
 async def health(services: WithServices) -> Response:
     """Return 200 when everything answers; else 503, which also says what does not."""
-    headers = {"Cache-Control": "no-store"}
     try:
         latency = await services.database.ping()
     except UnavailableError as error:
         body: dict[str, Any] = error.envelope() | _state("unavailable", None)
-        return JSONResponse(body, error.status, headers | error.headers)
-    return JSONResponse(_state("ok", round(latency, 2)), headers=headers)
+        return JSONResponse(body, error.status, error.headers)
+    return JSONResponse(_state("ok", round(latency, 2)))
 
 
 def _state(status: str, latency_ms: float | None) -> dict[str, Any]:

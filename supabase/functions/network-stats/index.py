@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Header, Response
@@ -43,15 +43,21 @@ class Cache:
 
     body: dict[str, Any] | None = None
     until: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pending: asyncio.Task[dict[str, Any]] | None = None
 
     async def read(self, services: Services) -> dict[str, Any]:
         """Return the statistics, at most a few seconds old."""
-        async with self.lock:
-            if self.body is None or services.timer() >= self.until:
-                self.body = await _query(services)
-                self.until = services.timer() + FRESH_SECONDS
+        if self.body is not None and services.timer() < self.until:
             return self.body
+        if self.pending is None or self.pending.done():
+            self.pending = asyncio.create_task(self._refresh(services), name="network statistics")
+        # One reader who goes away must not take the answer from the others.
+        return await asyncio.shield(self.pending)
+
+    async def _refresh(self, services: Services) -> dict[str, Any]:
+        self.body = await _query(services)
+        self.until = services.timer() + FRESH_SECONDS
+        return self.body
 
 
 async def _query(services: Services) -> dict[str, Any]:

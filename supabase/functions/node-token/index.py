@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fastapi import Request, Response
+from fastapi import Request
 
 from _shared.documents import Answer, Empty
 from _shared.errors import SignatureRefusedError
@@ -24,11 +24,8 @@ class Token(Answer):
 
 
 @router.post("", name="node_token", summary="Get a token", response_model=Token)
-async def token(
-    _body: Empty, node: SignedNode, services: WithServices, request: Request, response: Response
-) -> Token:
+async def token(_body: Empty, node: SignedNode, services: WithServices, request: Request) -> Token:
     """Return a token for the node whose key signed the request."""
-    response.headers["Cache-Control"] = "no-store"
     async with node.transaction() as transaction:
         known = await transaction.call("private.node_token", public_key=node.public_key)
     record_of(request.scope).node_id = known["id"]

@@ -88,14 +88,16 @@ class Auth:
 
 
 @asynccontextmanager
-async def running_auth(database: TestDatabase, data_dir: Path) -> AsyncIterator[Auth]:
+async def running_auth(
+    database: TestDatabase, data_dir: Path, admin_dsn: str | None = None
+) -> AsyncIterator[Auth]:
     """Run the service over a database, mounted as the gateway mounts it."""
     clock = Clock()
     context = Context(
         settings=Settings(data_dir=data_dir),
         keyring=Keyring.load(data_dir),
         pool=AsyncConnectionPool(database.authenticator_dsn, open=False),
-        admin_dsn=database.admin_dsn,
+        admin_dsn=admin_dsn or database.admin_dsn,
         dsn=database.dsn,
         url=ORIGIN,
         random=random.Random(0),  # noqa: S311  # repeatable on purpose

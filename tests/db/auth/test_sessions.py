@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.db.auth.support import EMAIL, PASSWORD
+from tests.db.auth.support import EMAIL, PASSWORD, running_auth
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.databases import TestDatabase
     from tests.db.auth.support import Auth
 
 
@@ -170,6 +173,27 @@ async def test_other_grants(auth: Auth, grant: str, status: int, code: str) -> N
     """Other grants are refused in so many words."""
     response = await auth.call("POST", f"token{grant}", {})
     assert (response.status_code, response.json()["error_code"]) == (status, code)
+
+
+async def test_lost_connections_are_replaced(auth: Auth) -> None:
+    """When the server has cut its connections, the next sign-in does not notice."""
+    await auth.sign_up()
+    auth.rows(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where application_name = 'simpool-auth' and datname = current_database()"
+    )
+    assert (await auth.sign_in()).status_code == 200
+
+
+async def test_database_that_is_not_there(
+    platform_database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its database the service answers 503, which clients take as a reason to retry."""
+    monkeypatch.setattr("local.auth.service.WAIT_SECONDS", 0.2)
+    nowhere = "postgresql://127.0.0.1:1/none"
+    async with running_auth(platform_database, tmp_path, nowhere) as auth:
+        response = await auth.sign_in()
+    assert response.status_code == 503
 
 
 async def chain(auth: Auth, length: int) -> list[Any]:

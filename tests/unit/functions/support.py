@@ -132,7 +132,7 @@ class Handlers:
 
     client: httpx.AsyncClient
     clock: Callable[[], float]
-    nonces: int = 0
+    nonces: int = field(default=0, init=False)
 
     async def signed(self, path: str, body: Any = None, **changes: Any) -> httpx.Response:
         """Send a signed POST; `changes` alter what is sent after the signature was made."""
@@ -165,8 +165,10 @@ class Handlers:
 class Pool(Handlers):
     """Handlers in memory, with their database, and time that stands still."""
 
-    database: FakeDatabase = field(default_factory=FakeDatabase)
-    timer: Clock = field(default_factory=Clock)
+    app: Any
+    clock: Clock
+    database: FakeDatabase
+    timer: Clock
 
 
 def user_token(now: float, *, key: dict[str, Any] | str = SIGNING_KEY, **claims: Any) -> str:
@@ -201,7 +203,7 @@ async def running_pool(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client,
     ):
-        yield Pool(client, clock, database=fake, timer=timer)
+        yield Pool(client, clock, app, fake, timer)
 
 
 def spend_once() -> Callable[..., bool]:

@@ -73,15 +73,26 @@ async def test_unknown_key_is_looked_for_at_most_every_half_minute() -> None:
     ids=repr,
 )
 async def test_known_keys_stay_good_without_the_service(answer: Any) -> None:
-    """When the service fails, the keys it gave before are used; without any, it is a 503."""
+    """When the service fails or talks nonsense, the keys it gave before are used."""
     service, clock = Service(), Clock(0.0)
     keys = make_keys(service, clock)
     await keys.find("key-1")
     service.answer = answer
     clock.now += 600
     assert await keys.find("key-1") is not None
-    with pytest.raises(UnavailableError):
-        await make_keys(Service(answer), clock).find("key-1")
+
+
+async def test_service_that_never_answered_is_tried_again_soon() -> None:
+    """Without any keys a call is 503 at once, until two seconds have passed since the last try."""
+    service, clock = Service(URLError("down")), Clock(0.0)
+    keys = make_keys(service, clock)
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await keys.find("key-1")
+    assert service.asked == 1
+    service.answer = {"keys": [PUBLIC_KEY]}
+    clock.now += 2
+    assert await keys.find("key-1") is not None
 
 
 async def test_unreadable_key_does_not_hide_the_others() -> None:

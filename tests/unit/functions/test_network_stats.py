@@ -68,6 +68,15 @@ async def test_crowd_costs_one_query(stats_pool: Pool) -> None:
     assert stats_pool.database.names() == ["public.get_network_stats"]
 
 
+async def test_crowd_shares_a_failure(stats_pool: Pool) -> None:
+    """When the database is away, all who wait hear so from one attempt, and the next is new."""
+    stats_pool.database.is_down = True
+    answers = await asyncio.gather(*(stats_pool.client.get(PATH) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {503}
+    stats_pool.database.is_down = False
+    assert (await stats_pool.client.get(PATH)).status_code == 200
+
+
 async def test_health(pool: Pool) -> None:
     """A healthy server says its version and how fast its database answers."""
     response = await pool.client.get(HEALTH)

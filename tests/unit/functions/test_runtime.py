@@ -235,6 +235,37 @@ async def test_refused_requests_are_logged_too(
     ]
 
 
+async def test_caller_who_goes_away(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    """A caller who hangs up in mid-body is no error of ours: one line, without an answer."""
+    caplog.set_level(logging.INFO)
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": TOKEN,
+        "query_string": b"",
+        "headers": headers,
+    }
+    await pool.app(scope, receive, send)
+    assert sent == []
+    assert [line["status"] for line in lines(caplog)] == [499]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 @pytest.mark.parametrize("given", ["short", "x" * 65, "two words", "a\tb-------"])
 async def test_strange_correlation_id_is_replaced(pool: Pool, given: str) -> None:
     """A correlation id that could upset a log is not taken over."""
