@@ -357,7 +357,7 @@ parallel safe
 set search_path = ''
 as $$
 begin
-  if cardinality(merge_all.results) = 0 then
+  if coalesce(cardinality(merge_all.results), 0) = 0 then
     return null;
   end if;
   return jsonb_build_object(
@@ -375,7 +375,8 @@ begin
 end;
 $$;
 
-comment on function private.merge_all(jsonb[]) is 'The merged result of all results given.';
+comment on function private.merge_all(jsonb[]) is
+'The merged result of all results given, for array_agg() to fill; null for none.';
 
 create function private.merge_results(a jsonb, b jsonb)
 returns jsonb
@@ -390,14 +391,3 @@ end;
 $$;
 
 comment on function private.merge_results(jsonb, jsonb) is 'The merged result of two results.';
-
-create aggregate private.merge(jsonb) (  -- noqa: PRS
-  sfunc = array_append,
-  stype = jsonb[],
-  initcond = '{}',
-  finalfunc = private.merge_all,
-  combinefunc = array_cat,
-  parallel = safe
-);
-
-comment on aggregate private.merge(jsonb) is 'The merged result of all rows; null for no rows.';

@@ -8,14 +8,14 @@ immutable
 set search_path = ''
 as $$
 begin
-  return to_jsonb(trim_scale(round(
+  return to_jsonb(round(
     presented.value / case presented.unit when 'milli' then 1000 else 1 end, 6
-  )));
+  )::double precision);
 end;
 $$;
 
 comment on function private.presented(numeric, text) is
-'A figure in its presented unit, rounded to six decimals.';
+'A figure in its presented unit, rounded to six decimals, in double precision.';
 
 create function private.variance(samples numeric, total numeric, total_squares numeric)
 returns numeric

@@ -21,18 +21,18 @@ begin
           'iterations', chunks.iterations,
           'lease_token', chunks.lease_token,
           'lease_expires_at', chunks.lease_expires_at
-        ) order by chunks.created_at, chunks.seed_offset
+        ) order by ids.position
       ), '[]'
     )
-    from public.sim_chunks as chunks
+    from unnest(describe_chunks.chunk_ids) with ordinality as ids (id, position)
+    join public.sim_chunks as chunks on chunks.id = ids.id
     join public.sim_jobs as jobs on jobs.id = chunks.job_id
     join public.sim_configs as configs on configs.hash = chunks.config_hash
-    where chunks.id = any(describe_chunks.chunk_ids)
   );
 end;
 $$;
 
-comment on function private.describe_chunks(uuid[]) is 'Chunks as a node needs them to run them.';
+comment on function private.describe_chunks(uuid[]) is 'Chunks as a node needs them to run them, in the order given.';
 
 create function private.push_chunks()
 returns trigger

@@ -371,7 +371,7 @@ declare
   v_range private.uncut_ranges;
   v_next bigint;
   v_size bigint;
-  v_ids uuid[] := '{}';
+  v_ids uuid[] := array[]::uuid[];
 begin
   while cardinality(v_ids) < lease_uncut.slots loop
     v_range := private.lock_uncut_range(lease_uncut.job_id, lease_uncut.wait);
@@ -413,7 +413,7 @@ begin
   where jobs.id = any(array(
     select pending.id from public.sim_jobs as pending
     where pending.id = start_job.job_id and pending.status = 'pending'
-    for update skip locked
+    for no key update skip locked
   ));
 end;
 $$;
@@ -442,7 +442,7 @@ begin
   if not exists (
     select from private.open_jobs as jobs where jobs.job_id = lease_chunks.job_id
   ) then
-    return '{}';
+    return array[]::uuid[];
   end if;
   v_ids := private.lease_reopened(
     lease_chunks.job_id, lease_chunks.node_id, lease_chunks.slots, lease_chunks.status

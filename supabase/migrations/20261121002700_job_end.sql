@@ -40,7 +40,7 @@ begin
     sum(folded.samples),
     sum(folded.total),
     sum(folded.total_squares),
-    private.merge(coalesce(folded.result, chunks.result))
+    private.merge_all(array_agg(coalesce(folded.result, chunks.result)))
   from folded left join public.sim_chunks as chunks on chunks.id = folded.chunk_id;
   return true;
 end;
@@ -333,7 +333,7 @@ begin
   select
     sum(partials.iterations) as iterations,
     sum(partials.chunks) as chunks,
-    private.merge(coalesce(partials.result, chunks.result)) as result
+    private.merge_all(array_agg(coalesce(partials.result, chunks.result))) as result
   into v_done
   from private.job_partials as partials
   left join public.sim_chunks as chunks on chunks.id = partials.chunk_id

@@ -67,7 +67,7 @@ begin
     bool_or(
       items.status <> 'completed'
       or items.problem is not null
-      or chunks.status not in ('pending', 'claimed', 'running')
+      or chunks.status = 'failed'
       or jobs.target_error is not null
       or jobs.engine_version is distinct from items.result ->> 'engine_version'
       or private.is_fully_leased(items.job_id)
@@ -91,7 +91,7 @@ set search_path = ''
 as $$
 declare
   v_job record;
-  v_held uuid[] := '{}';
+  v_held uuid[] := array[]::uuid[];
 begin
   for v_job in select * from private.jobs_to_lock(lock_jobs.items) loop
     if v_job.alone then
@@ -112,7 +112,7 @@ begin
 exception
   -- leaving the block gives the locks back, so that all are taken again in order
   when sqlstate 'SP001' then
-    v_held := '{}';
+    v_held := array[]::uuid[];
     for v_job in select * from private.jobs_to_lock(lock_jobs.items) loop
       perform private.hold_job(v_job.job_id);
       v_held := v_held || v_job.job_id;
@@ -537,8 +537,8 @@ declare
   v_held uuid[];
   v_item private.finished_chunk;
   v_outcome jsonb;
-  v_outcomes jsonb := '[]';
-  v_accepted uuid[] := '{}';
+  v_outcomes jsonb := '[]'::jsonb;
+  v_accepted uuid[] := array[]::uuid[];
   v_job record;
 begin
   v_held := private.lock_jobs(v_items);

@@ -249,7 +249,7 @@ set search_path = ''
 as $$
 declare
   v_job_id uuid;
-  v_ids uuid[] := '{}';
+  v_ids uuid[] := array[]::uuid[];
 begin
   for v_job_id in select * from private.jobs_for_node((take_chunks.node).id) loop
     exit when cardinality(v_ids) >= take_chunks.slots;
@@ -335,11 +335,11 @@ declare
   v_node_id uuid := private.require_node();
   v_node public.nodes;
   v_heartbeat private.node_heartbeats;
-  v_outcomes jsonb := '[]';
+  v_outcomes jsonb := '[]'::jsonb;
   v_running uuid[];
   v_slots integer;
-  v_resent uuid[] := '{}';
-  v_taken uuid[] := '{}';
+  v_resent uuid[] := array[]::uuid[];
+  v_taken uuid[] := array[]::uuid[];
   v_next_poll interval;
 begin
   perform private.check_exchange(

@@ -183,7 +183,10 @@ as $$
 declare
   v_node public.nodes;
 begin
-  select * into v_node from public.nodes where nodes.public_key = require_key.public_key for update;
+  select * into v_node
+  from public.nodes
+  where nodes.public_key = require_key.public_key
+  for no key update;
   if not found then
     perform private.refuse(
       401, 'UNAUTHORIZED', 'No node is registered with this key.', '{}', 'Register it first.'

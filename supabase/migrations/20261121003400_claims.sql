@@ -32,35 +32,38 @@ $$;
 comment on function private.answer_error(integer, text, text, jsonb) is
 'The error envelope as an answer, with the HTTP status set: the transaction commits.';
 
-create function private.try_claim_code(
-  code text, user_id uuid, out node public.nodes, out refusal jsonb
-)
+create function private.try_claim_code(code text, user_id uuid)
+returns table (node_id uuid, refusal jsonb)
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
   v_wait integer := private.take_token('claim', try_claim_code.user_id::text);
+  v_node public.nodes;
 begin
   if v_wait > 0 then
-    refusal := private.answer_error(
+    return query select null::uuid, private.answer_error(
       429, 'RATE_LIMITED', format('Too many wrong codes; try again in %s s.', v_wait),
       jsonb_build_object('retry_after', v_wait)
     );
     return;
   end if;
-  select * into node
+  select * into v_node
   from public.nodes
   where nodes.claim_code = upper(trim(try_claim_code.code))
-  for update;
+  for no key update;
   if not found then
-    refusal := private.answer_error(404, 'NOT_FOUND', 'No node shows this code.');
-  elsif node.claim_code_expires_at <= private.current_time() then
-    refusal := private.answer_error(
+    return query select null::uuid, private.answer_error(
+      404, 'NOT_FOUND', 'No node shows this code.'
+    );
+  elsif v_node.claim_code_expires_at <= private.current_time() then
+    return query select null::uuid, private.answer_error(
       410, 'GONE', 'This code has expired; the node shows a new one.'
     );
   else
     perform private.return_token('claim', try_claim_code.user_id::text);
+    return query select v_node.id, null::jsonb;
   end if;
 end;
 $$;
@@ -77,17 +80,19 @@ set search_path = ''
 as $$
 declare
   v_user_id uuid := private.require_user();
-  v_found record;
 begin
-  select * into v_found from private.try_claim_code(verify_claim_code.code, v_user_id);
-  return coalesce(v_found.refusal, jsonb_build_object(
-    'id', (v_found.node).id,
-    'name', (v_found.node).name,
-    'platform', (v_found.node).platform,
-    'total_cores', (v_found.node).total_cores,
-    'max_parallel', (v_found.node).max_parallel,
-    'hardware', (v_found.node).hardware
-  ));
+  return (
+    select coalesce(found.refusal, jsonb_build_object(
+      'id', nodes.id,
+      'name', nodes.name,
+      'platform', nodes.platform,
+      'total_cores', nodes.total_cores,
+      'max_parallel', nodes.max_parallel,
+      'hardware', nodes.hardware
+    ))
+    from private.try_claim_code(verify_claim_code.code, v_user_id) as found
+    left join public.nodes on nodes.id = found.node_id
+  );
 end;
 $$;
 
@@ -129,7 +134,7 @@ begin
   if v_found.refusal is not null then
     return v_found.refusal;
   end if;
-  v_node := v_found.node;
+  select * into strict v_node from public.nodes where nodes.id = v_found.node_id;
   perform private.check_input(
     coalesce(claim_node.max_parallel, 0) between 0 and v_node.total_cores,
     'max_parallel', format('must be from 0 to %s', v_node.total_cores)

@@ -13,7 +13,7 @@ begin
   select * into v_node
   from public.nodes
   where nodes.id = require_own_node.node_id and nodes.user_id = v_user_id
-  for update;
+  for no key update;
   if not found then
     perform private.refuse(404, 'NOT_FOUND', 'You have no such node.');
   end if;

@@ -1,0 +1,186 @@
+"""Two sessions at once: who waits for whom, and that nobody waits in a circle."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from psycopg.types.json import Jsonb
+
+from node.engine import results
+from tests.db.schema.pool import completed, failed, result
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from tests.db.schema.pool import Json, Node, Pool
+
+PATIENCE = 20.0
+
+
+def _wait_until_blocked(pool: Pool, future: Future[Json]) -> None:
+    """Waits until some session waits for an advisory lock."""
+    deadline = time.monotonic() + PATIENCE
+    while not pool.scalar(
+        "select count(*) from pg_locks"
+        " where locktype = 'advisory' and not granted and database = ("
+        "  select oid from pg_database where datname = current_database())"
+    ):
+        assert not future.done(), future.result()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_completions_of_one_job_do_not_wait_for_each_other(pool: Pool) -> None:
+    """While ranges are left, an uncommitted completion is in nobody's way."""
+    user = pool.user()
+    user.submit(100_000)
+    one, other = pool.node(user), pool.node(user)
+    (first, second), (third,) = one.take(2), other.take()
+    one.outcome(completed(first))
+    with one.connection.transaction():
+        assert one.outcome(completed(second)) == "accepted"
+        other.connection.execute("set lock_timeout to '1s'")
+        assert other.outcome(completed(third)) == "accepted"
+        assert other.outcome(completed(third)) == "duplicate"
+
+
+def test_cutting_one_job_at_once_does_not_give_a_range_twice(pool: Pool) -> None:
+    """The second cutter takes another stripe."""
+    user = pool.user()
+    user.submit(10_000_000)
+    one, other = pool.node(user), pool.node(user)
+    with one.connection.transaction():
+        (first,) = one.take()
+        other.connection.execute("set lock_timeout to '1s'")
+        (second,) = other.take()
+    assert first["seed_offset"] == 0
+    assert second["seed_offset"] >= 1_000_000
+
+
+def test_the_last_two_results_finish_the_job_whoever_commits_first(pool: Pool) -> None:
+    """With nothing left to lease, the second completion waits for the first and sees it."""
+    pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    job = user.submit(20)
+    one, other = pool.node(user), pool.node(user)
+    (mine,) = one.take()
+    (theirs,) = other.take()
+    with ThreadPoolExecutor() as executor, one.connection.transaction():
+        assert one.outcome(completed(mine)) == "accepted"
+        future = executor.submit(other.exchange, [completed(theirs)])
+        _wait_until_blocked(pool, future)
+    assert future.result()["outcomes"][0]["outcome"] == "accepted"
+    assert user.job(job)["status"] == "completed"
+
+
+def test_two_jobs_handed_in_crosswise_do_not_deadlock(pool: Pool) -> None:
+    """Whatever the order of the items, jobs are locked in one order."""
+    pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    one, other = pool.node(user), pool.node(user)
+    for _ in range(10):
+        jobs = [user.submit(20, priority=priority) for priority in ("high", "low")]
+        chunks = one.take(1) + other.take(2) + one.take(2)[1:]
+        mine, theirs = (
+            {c["job_id"]: completed(c) for c in taken}
+            for taken in ((chunks[0], chunks[3]), (chunks[1], chunks[2]))
+        )
+        barrier = threading.Barrier(2)
+
+        def hand_in(node: Node, items: list[Json], barrier: threading.Barrier = barrier) -> Json:
+            barrier.wait()
+            return node.exchange(items)
+
+        with ThreadPoolExecutor() as executor:
+            futures = [
+                executor.submit(hand_in, one, [mine[job["id"]] for job in jobs]),
+                executor.submit(hand_in, other, [theirs[job["id"]] for job in reversed(jobs)]),
+            ]
+        for future in futures:
+            outcomes = [item["outcome"] for item in future.result()["outcomes"]]
+            assert outcomes == ["accepted", "accepted"]
+        assert {user.job(job)["status"] for job in jobs} == {"completed"}
+
+
+def test_cancelling_waits_for_completions_and_then_wins(pool: Pool) -> None:
+    """A completion that was first counts; one that comes after is stale."""
+    user = pool.user()
+    job = user.submit(100_000)
+    node, other = pool.node(user), pool.node(user)
+    first, second = node.take(2)
+    (third,) = other.take()
+    node.outcome(completed(first))
+    with ThreadPoolExecutor() as executor, node.connection.transaction():
+        node.outcome(completed(second))
+        future = executor.submit(user.call, "cancel_job", id=job["id"])
+        _wait_until_blocked(pool, future)
+    assert future.result()["status"] == "cancelled"
+    assert future.result()["completed_chunks"] == 2
+    assert other.outcome(completed(third)) == "stale"
+
+
+def test_a_job_that_is_being_cancelled_is_not_leased(pool: Pool) -> None:
+    """A cutter skips it instead of waiting."""
+    user = pool.user()
+    job = user.submit(100_000)
+    node = pool.node(user)
+    with user.connection.transaction():
+        user.call("cancel_job", id=job["id"])
+        node.connection.execute("set lock_timeout to '1s'")
+        assert node.take() == []
+
+
+def test_calls_of_one_node_come_one_after_the_other(pool: Pool) -> None:
+    """A node that hands in the same result on two connections is counted once."""
+    user = pool.user()
+    job = user.submit()
+    node = pool.node(user)
+    twin = pool.connect_node(node.id, user)
+    (chunk,) = node.take()
+    with ThreadPoolExecutor() as executor:
+        futures = [executor.submit(n.outcome, completed(chunk)) for n in (node, twin)]
+    assert sorted(future.result() for future in futures) == ["accepted", "duplicate"]
+    assert user.progress(job)["completed_iterations"] == chunk["iterations"]
+
+
+def test_a_crowd_of_nodes_finishes_every_job_exactly(pool: Pool) -> None:
+    """Eight sessions, failures, and jobs that share nodes: every result is that of one run."""
+    pool.configure(chunk_iterations_max=40, fold_size=4, retry_elsewhere_period="0 seconds")
+    user = pool.user()
+    jobs = [user.submit(3000, seed=i, priority=p) for i, p in enumerate(("low", "normal", "high"))]
+    jobs.append(user.submit(3000, target_error=0.04))
+    nodes = [pool.node(user) for _ in range(8)]
+
+    def work(index: int) -> None:
+        node, finished, calls = nodes[index], [], 0
+        while True:
+            chunks = node.exchange(finished, 3)["chunks"]
+            calls += 1
+            if not chunks and calls > 20:
+                return
+            finished = [
+                failed(chunk) if (calls + index) % 9 == 0 else completed(chunk) for chunk in chunks
+            ]
+
+    pool.configure(failures_max=1000)
+    with ThreadPoolExecutor(8) as executor:
+        for future in [executor.submit(work, index) for index in range(8)]:
+            future.result(PATIENCE * 3)
+    for node in nodes:
+        node.work()
+    for job in jobs:
+        row = user.job(job)
+        assert row["status"] == "completed"
+        whole = result({"seed_offset": 0, "iterations": row["completed_iterations"]})
+        assert row["result"]["digest"] == results.digest(whole)
+    assert (
+        pool.scalar(
+            "select count(*) from public.sim_chunks"
+            " where status in ('pending', 'claimed', 'running')"
+        )
+        == 0
+    )
+    assert pool.scalar("select private.merge_all(%s::jsonb[])", [Jsonb(whole)]) == whole
