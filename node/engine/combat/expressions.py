@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from node.engine.combat.kernels import actions, cooldowns, queries
+from node.engine.combat.kernels import queries
 from node.engine.combat.kernels.jit import EVALUATE, entry
 from node.engine.combat.operands import CONSTANT, Kind, Term, UnknownOperandError, number, operand
 from node.engine.combat.shapes import Report, join, json_type
@@ -312,8 +312,6 @@ def compile_source(source: str) -> Evaluate:
 
 _NAMES = {
     **{name: function for name, function in vars(queries).items() if not name.startswith("_")},
-    **{name: getattr(actions, name) for name in ("cast_time", "castable_at", "cost_of", "gcd_of")},
-    "recharge_time": cooldowns.recharge_time,
     "ceil": np.ceil,
     "floor": np.floor,
     "rint": np.rint,

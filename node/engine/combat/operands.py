@@ -118,7 +118,7 @@ def _cooldown(world: World, path: str, parts: list[str]) -> Term:
     terms = {
         "ready": boolean(f"({left} == 0.0)", f"flip_in({left})"),
         "remaining": _falling(left),
-        "duration": number(f"(recharge_time(ints, reals, {a}) / 1000.0)"),
+        "duration": number(f"recharge_seconds(ints, reals, {a})"),
         "base_duration": number(f"(ints[{a + at.COOLDOWN}] / 1000.0)"),
         "charges": number(f"charges(ints, reals, {a})", CONSTANT, (returns,)),
         "charges_max": number(f"float(ints[{a + at.MAX_CHARGES}])"),
@@ -271,13 +271,12 @@ def _pet(world: World, path: str, parts: list[str]) -> Term:
 
 def _spell(world: World, path: str, parts: list[str]) -> Term:
     a = _named(world.abilities, "ability", parts, path)
-    cast, gcd = f"cast_time(ints, reals, {a})", f"gcd_of(ints, reals, {a})"
-    usable_in = f"(castable_at(ints, reals, {a}) - ints[{at.NOW}])"
+    usable_in = f"spell_usable_in(ints, reals, {a})"
     terms = {
-        "cost": number(f"(cost_of(ints, reals, {a}) / 1000.0)"),
-        "cast_time": number(f"({cast} / 1000.0)"),
-        "execute_time": number(f"(max({cast}, {gcd}) / 1000.0)"),
-        "usable": boolean(f"({usable_in} == 0)", f"flip_in({usable_in} / 1000.0)"),
+        "cost": number(f"spell_cost(ints, reals, {a})"),
+        "cast_time": number(f"spell_cast_time(ints, reals, {a})"),
+        "execute_time": number(f"spell_execute_time(ints, reals, {a})"),
+        "usable": boolean(f"({usable_in} == 0.0)", f"flip_in({usable_in})"),
         "casts": number(f"float(ints[{a + at.CASTS_NOW}])"),
     }
     return _pick(terms, _rest(parts), path)

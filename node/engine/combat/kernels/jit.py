@@ -63,7 +63,19 @@ def kernel(function: Function) -> Function:
     return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
 
 
+def query(function: Function) -> Function:
+    """Compile a function when a generated one first calls it, and keep it on disk like `entry`.
+
+    Generated functions are compiled in every process, so what they call should not be.
+    """
+    return cast("Function", _njit(cache=_on_disk(), **_OPTIONS, **_INNER)(function))
+
+
 def entry(signature: Any, function: Function, *, cached: bool) -> Function:
     """Compile a function now, or load it from the disk cache of this process."""
-    on_disk = cached and bool(getattr(config, "CACHE_DIR", ""))
+    on_disk = cached and _on_disk()
     return cast("Function", _njit(signature, cache=on_disk, **_OPTIONS)(function))
+
+
+def _on_disk() -> bool:
+    return bool(getattr(config, "CACHE_DIR", ""))

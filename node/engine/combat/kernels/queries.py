@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from node.engine.combat.kernels.actions import NO_FLIP
+from node.engine.combat.kernels.actions import (
+    NO_FLIP,
+    cast_time,
+    castable_at,
+    cost_of,
+    gcd_of,
+)
 from node.engine.combat.kernels.cooldowns import charge_ready_at, recharge_time, settle_charges
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import query
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     ACTOR_SIZE,
@@ -42,38 +48,38 @@ EPSILON = 1e-6  #: what separates two numbers in a comparison
 SECOND = 1000.0
 
 
-@kernel
+@query
 def until(ints: Integers, time: int) -> float:
     """Give the seconds until a moment, 0 when it has passed."""
     return max(0, time - ints[NOW]) / SECOND
 
 
-@kernel
+@query
 def resource_now(ints: Integers, reals: Reals, resource: int) -> float:
     """Give the amount of a resource."""
     return amount(ints, reals, resource) / SECOND
 
 
-@kernel
+@query
 def resource_slope(ints: Integers, reals: Reals, resource: int) -> float:
     """Give how much of a resource comes back per second now."""
     full = amount(ints, reals, resource) >= ints[resource + MAXIMUM]
     return 0.0 if full else reals[resource + RATE]
 
 
-@kernel
+@query
 def resource_time(ints: Integers, reals: Reals, resource: int, wanted: float) -> float:
     """Give the seconds until a resource reaches an amount."""
     return until(ints, time_until(ints, reals, resource, int(np.rint(wanted * SECOND))))
 
 
-@kernel
+@query
 def cooldown_left(ints: Integers, reals: Reals, ability: int) -> float:
     """Give the seconds until the ability has a charge."""
     return until(ints, charge_ready_at(ints, reals, ability))
 
 
-@kernel
+@query
 def recharge_left(ints: Integers, reals: Reals, ability: int) -> float:
     """Give the seconds until the next charge returns, 0 when none is missing."""
     settle_charges(ints, reals, ability)
@@ -81,7 +87,7 @@ def recharge_left(ints: Integers, reals: Reals, ability: int) -> float:
     return 0.0 if at == NEVER else until(ints, at)
 
 
-@kernel
+@query
 def full_recharge_left(ints: Integers, reals: Reals, ability: int) -> float:
     """Give the seconds until every charge is back."""
     left = recharge_left(ints, reals, ability)
@@ -89,14 +95,14 @@ def full_recharge_left(ints: Integers, reals: Reals, ability: int) -> float:
     return left + max(0, missing - 1) * (recharge_time(ints, reals, ability) / SECOND)
 
 
-@kernel
+@query
 def charges(ints: Integers, reals: Reals, ability: int) -> float:
     """Give the charges that are there."""
     settle_charges(ints, reals, ability)
     return float(ints[ability + CHARGES])
 
 
-@kernel
+@query
 def charges_fractional(ints: Integers, reals: Reals, ability: int) -> float:
     """Give the charges with the part that has come back of the next one."""
     left = recharge_left(ints, reals, ability)
@@ -106,7 +112,7 @@ def charges_fractional(ints: Integers, reals: Reals, ability: int) -> float:
     return ints[ability + CHARGES] + max(0.0, 1.0 - left / whole)
 
 
-@kernel
+@query
 def charges_slope(ints: Integers, reals: Reals, ability: int) -> float:
     """Give how much of a charge comes back per second now."""
     settle_charges(ints, reals, ability)
@@ -115,25 +121,25 @@ def charges_slope(ints: Integers, reals: Reals, ability: int) -> float:
     return SECOND / recharge_time(ints, reals, ability)
 
 
-@kernel
+@query
 def aura_left(ints: Integers, aura: int) -> float:
     """Give the seconds until an aura expires, 0 when it is not up."""
     return until(ints, ints[aura + EXPIRES]) if ints[aura + STACKS] > 0 else 0.0
 
 
-@kernel
+@query
 def aura_slope(ints: Integers, aura: int) -> float:
     """Give how the seconds left of an aura change per second."""
     return -1.0 if ints[aura + STACKS] > 0 else 0.0
 
 
-@kernel
+@query
 def refresh_margin(ints: Integers, reals: Reals, aura: int) -> float:
     """Give the seconds until a refresh would lose nothing of what is left."""
     return aura_left(ints, aura) - reals[aura + PANDEMIC] * ints[aura + SPAN] / SECOND
 
 
-@kernel
+@query
 def ticks_left(ints: Integers, aura: int) -> float:
     """Give how many ticks an aura still has if nobody refreshes it."""
     period = ints[aura + PERIOD_NOW]
@@ -142,25 +148,25 @@ def ticks_left(ints: Integers, aura: int) -> float:
     return float((ints[aura + EXPIRES] - ints[aura + NEXT_TICK]) // period + 1)
 
 
-@kernel
+@query
 def next_tick(ints: Integers, aura: int) -> float:
     """Give the seconds until the next tick, 0 when the aura is not up."""
     return until(ints, ints[aura + NEXT_TICK]) if ints[aura + STACKS] > 0 else 0.0
 
 
-@kernel
+@query
 def health_percent(ints: Integers) -> float:
     """Give the health of a target that dies evenly over the fight."""
     return 100.0 * (ints[LENGTH] - ints[NOW]) / ints[LENGTH]
 
 
-@kernel
+@query
 def time_to_percent(ints: Integers, percent: float) -> float:
     """Give the seconds until the target's health reaches a percentage."""
     return max(0.0, (ints[LENGTH] * (1.0 - percent / 100.0) - ints[NOW]) / SECOND)
 
 
-@kernel
+@query
 def pet_count(ints: Integers) -> float:
     """Give how many pets are there."""
     found = 0
@@ -169,7 +175,7 @@ def pet_count(ints: Integers) -> float:
     return float(found)
 
 
-@kernel
+@query
 def pet_left(ints: Integers, pet: int) -> float:
     """Give the seconds until a pet leaves; one that stays, stays to the end."""
     if not ints[pet + ACTIVE]:
@@ -177,19 +183,19 @@ def pet_left(ints: Integers, pet: int) -> float:
     return until(ints, ints[pet + DESPAWN_AT] if ints[pet + DESPAWN_AT] > 0 else ints[LENGTH])
 
 
-@kernel
+@query
 def divide(a: float, b: float) -> float:
     """Divide; by zero gives 0."""
     return 0.0 if b == 0.0 else a / b
 
 
-@kernel
+@query
 def modulo(a: float, b: float) -> float:
     """Give the remainder with the sign of the divisor; by zero gives 0."""
     return 0.0 if b == 0.0 else a - b * np.floor(a / b)
 
 
-@kernel
+@query
 def power(base: float, exponent: int) -> float:
     """Multiply a number with itself; unlike libm's, the same bits everywhere."""
     result = 1.0
@@ -198,7 +204,7 @@ def power(base: float, exponent: int) -> float:
     return result
 
 
-@kernel
+@query
 def crossing(difference: float, slope: float) -> float:
     """Give the milliseconds until a difference that grows by `slope` per second crosses zero."""
     if slope == 0.0:
@@ -210,7 +216,37 @@ def crossing(difference: float, slope: float) -> float:
     return -difference / slope * SECOND
 
 
-@kernel
+@query
 def flip_in(seconds: float) -> float:
     """Give the milliseconds until something that is due in some seconds happens."""
     return seconds * SECOND if seconds > 0.0 else NO_FLIP
+
+
+@query
+def spell_cost(ints: Integers, reals: Reals, ability: int) -> float:
+    """Give what an ability costs now."""
+    return cost_of(ints, reals, ability) / SECOND
+
+
+@query
+def spell_cast_time(ints: Integers, reals: Reals, ability: int) -> float:
+    """Give the seconds that an ability takes to cast now."""
+    return cast_time(ints, reals, ability) / SECOND
+
+
+@query
+def spell_execute_time(ints: Integers, reals: Reals, ability: int) -> float:
+    """Give the seconds from a cast to the next one that the GCD allows."""
+    return max(cast_time(ints, reals, ability), gcd_of(ints, reals, ability)) / SECOND
+
+
+@query
+def spell_usable_in(ints: Integers, reals: Reals, ability: int) -> float:
+    """Give the seconds before which an ability cannot be cast, 0 when it can."""
+    return until(ints, castable_at(ints, reals, ability))
+
+
+@query
+def recharge_seconds(ints: Integers, reals: Reals, ability: int) -> float:
+    """Give how long a charge takes to return at the present haste."""
+    return recharge_time(ints, reals, ability) / SECOND
