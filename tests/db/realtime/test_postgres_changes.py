@@ -69,8 +69,8 @@ async def served(client: Client, token: str, topic: str = "notes", **params: Any
 
 async def refused(client: Client, token: str, **params: Any) -> str:
     """Subscribe and return the error that the client is told."""
-    await subscribe(client, token, **params)
-    system = await client.expect("system")
+    await subscribe(client, token, "refused", **params)
+    system = await client.expect("system", topic="realtime:refused")
     assert system["payload"]["status"] == "error"
     return str(system["payload"]["message"])
 
@@ -192,45 +192,49 @@ async def test_without_policies_the_full_old_record_arrives(
         assert (await change(client))["old_record"]["body"] == "b"
 
 
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("id=eq.2", [2]),
-        ("id=eq.02", [2]),
-        ("id=neq.2", [1, 3, 4]),
-        ("id=not.eq.2", [1, 3, 4]),
-        ("id=not.neq.2", [2]),
-        ("id=gt.2", [3, 4]),
-        ("id=gte.2", [2, 3, 4]),
-        ("id=lt.2", [1]),
-        ("id=lte.2", [1, 2]),
-        ("id=in.(1,3)", [1, 3]),
-        ("id=not.in.(1,3)", [2, 4]),
-        ('body=in.("a,b",x)', [1]),
-        ("body=like.b%", [2, 3]),
-        ("body=not.like.b%", [1]),
-        ("body=ilike.B%", [2, 3]),
-        ("body=match.^b.$", [3]),
-        ("body=imatch.^B", [2, 3]),
-        ("body=is.null", [4]),
-        ("body=not.is.null", [1, 2, 3]),
-        ("done=is.true", [3]),
-        ("body=isdistinct.b", [1, 3, 4]),
-        ("body=not.isdistinct.b", [2]),
-        ("score=eq.1.50", [1]),
-        ("id=gt.1,done=is.false", [2, 4]),
-        ('body=eq."a,b"', [1]),
-        ("made_at=lt.2026-06-01", [1, 2]),
-        ("", [1, 2, 3, 4]),
-    ],
-)
+FILTERS = {
+    "": [1, 2, 3, 4],
+    "id=eq.2": [2],
+    "id=eq.02": [2],
+    "id=neq.2": [1, 3, 4],
+    "id=not.eq.2": [1, 3, 4],
+    "id=not.neq.2": [2],
+    "id=gt.2": [3, 4],
+    "id=gte.2": [2, 3, 4],
+    "id=lt.2": [1],
+    "id=lte.2": [1, 2],
+    "id=in.(1,3)": [1, 3],
+    "id=not.in.(1,3)": [2, 4],
+    "id=gt.1,done=is.false": [2, 4],
+    'body=in.("a,b",x)': [1],
+    'body=eq."a,b"': [1],
+    "body=like.b%": [2, 3],
+    "body=not.like.b%": [1],
+    "body=ilike.B%": [2, 3],
+    "body=match.^b.$": [3],
+    "body=imatch.^B": [2, 3],
+    "body=is.null": [4],
+    "body=not.is.null": [1, 2, 3],
+    "body=isdistinct.b": [1, 3, 4],
+    "body=not.isdistinct.b": [2],
+    "done=is.true": [3],
+    "score=eq.1.50": [1],
+    "made_at=lt.2026-06-01": [1, 2],
+}
+
+
 async def test_filters_mean_what_postgres_means(
-    server: RealtimeServer, connection: psycopg.Connection, text: str, ids: list[int]
+    server: RealtimeServer, connection: psycopg.Connection
 ) -> None:
     """Every operator, with and without `not.`, and several joined by commas."""
+    table = {"event": "INSERT", "schema": "public", "table": "notes"}
+    bindings = [{**table, "filter": text} for text in FILTERS]
     async with server.client() as client:
-        await served(client, server.token(sub=ALICE), event="INSERT", filter=text)
-        await served(client, server.token(sub=ALICE), "end", filter="id=eq.99")
+        reply = await client.join(
+            "notes", server.token(sub=ALICE), private=False, postgres_changes=bindings
+        )
+        filters = {echo["id"]: echo["filter"] for echo in reply["response"]["postgres_changes"]}
+        assert (await client.expect("system"))["payload"]["status"] == "ok"
         connection.execute(
             """
             insert into public.notes (id, owner, body, score, done, made_at)
@@ -238,40 +242,42 @@ async def test_filters_mean_what_postgres_means(
               (1, %(me)s, 'a,b', 1.5, false, '2026-01-01'),
               (2, %(me)s, 'b', 2, false, '2026-02-01'),
               (3, %(me)s, 'bb', 3, true, '2026-07-01'),
-              (4, %(me)s, null, null, false, null),
-              (99, %(me)s, null, null, false, null)
+              (4, %(me)s, null, null, false, null)
             """,
             {"me": ALICE},
         )
-        heard = []
-        while (frame := await client.expect("postgres_changes"))["topic"] != "realtime:end":
-            heard.append(frame["payload"]["data"]["record"]["id"])
-        assert [number for number in heard if number != 99] == ids
+        heard: dict[str, list[int]] = {text: [] for text in FILTERS}
+        for _ in range(4):
+            payload = (await client.expect("postgres_changes"))["payload"]
+            for binding_id in payload["ids"]:
+                heard[filters[binding_id]].append(payload["data"]["record"]["id"])
+        assert heard == FILTERS
 
 
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        ({"filter": "nothing=eq.1"}, "invalid column for filter nothing"),
-        ({"filter": "id=eq.x"}, "invalid input syntax"),
-        ({"filter": "id=like.x"}, "invalid input syntax"),
-        ({"filter": "body=match.("}, "invalid regular expression"),
-        ({"filter": "id=is.true"}, "IS TRUE"),
-        ({"filter": "id=foo.1"}, 'Error parsing `filter` params: ["foo", "1"]'),
-        ({"filter": "id=in.1"}, "must be wrapped by parentheses"),
-        ({"filter": f"id=in.({','.join(map(str, range(101)))})"}, "Maximum 100"),
-        ({"table": "absent"}, "Please check Realtime is enabled"),
-        ({"table": "*", "select": ["id"]}, "not supported for wildcard"),
-        ({"select": ["nothing"]}, "invalid column for select nothing"),
-    ],
-)
-async def test_a_subscription_that_cannot_be_served_is_told_why(
-    server: RealtimeServer, connection: psycopg.Connection, params: dict[str, Any], words: str
-) -> None:
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    ({"filter": "nothing=eq.1"}, "invalid column for filter nothing"),
+    ({"filter": "id=eq.x"}, "invalid input syntax"),
+    ({"filter": "id=like.x"}, "invalid input syntax"),
+    ({"filter": "body=match.("}, "invalid regular expression"),
+    ({"filter": "id=is.true"}, "IS TRUE"),
+    ({"filter": "id=foo.1"}, 'Error parsing `filter` params: ["foo", "1"]'),
+    ({"filter": "id=in.1"}, "must be wrapped by parentheses"),
+    ({"filter": f"id=in.({','.join(map(str, range(101)))})"}, "Maximum 100"),
+    ({"filter": 7}, "Error parsing `filter` params: 7"),
+    ({"table": "absent"}, "Please check Realtime is enabled"),
+    ({"table": "*", "select": ["id"]}, "not supported for wildcard"),
+    ({"select": ["nothing"]}, "invalid column for select nothing"),
+    ({"select": "id"}, "Error parsing `select` params"),
+    ({"schema": 7}, "No subscription params provided"),
+]
+
+
+@pytest.mark.usefixtures("connection")
+async def test_a_subscription_that_cannot_be_served_is_told_why(server: RealtimeServer) -> None:
     """The channel stays open and a system message gives the reason."""
-    assert not connection.closed
     async with server.client() as client:
-        assert words in await refused(client, server.token(sub=ALICE), **params)
+        for params, words in REFUSALS:
+            assert words in await refused(client, server.token(sub=ALICE), **params)
         await client.heartbeat()
 
 
