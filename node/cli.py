@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 OK, INTERRUPTED = 0, 130
 
 
+class DefectError(NodeError):
+    """A failure that nobody foresaw."""
+
+    default_advice = "This is a defect of Simpool: please report it with what --verbose shows."
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+
+
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -40,6 +49,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     except NodeError as error:
         _report(error, words, environ)
         return error.exit_code
+    except Exception as error:  # noqa: BLE001  # a defect is told in one line like any failure
+        _report(DefectError(error), words, environ)
+        return DefectError.exit_code
 
 
 def _run(words: list[str], environ: Mapping[str, str]) -> int:

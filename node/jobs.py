@@ -20,6 +20,15 @@ COLUMNS = (
 )
 
 
+# Enough to name a job of one user to a person; commands take it, and --json has the whole.
+SHORT_ID = 8
+
+
+def short_id(job: Mapping[str, Any]) -> str:
+    """The first characters of a job's id."""
+    return str(job["id"])[:SHORT_ID]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a job is. `error` is the relative standard error of `mean`, both None at first."""

@@ -48,7 +48,7 @@ class Context:
     def say(self, message: str) -> None:
         """Tell a person something on the way; a caller that wants JSON is not told."""
         if not self.as_json:
-            self.err.print(message, highlight=False)
+            self.err.print(message, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 from node.amounts import age, duration, unix_seconds
 from node.commands.command import Argument, Command, Context, signed_in
 from node.errors import CommandError, ConfigurationError
-from node.jobs import read_job
+from node.jobs import read_job, short_id
 from node.options import Option, switch, whole
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def jobs_table(jobs: list[dict[str, Any]], now: float) -> Table:
     for job in jobs:
         total, done = int(job["total_iterations"]), int(job["completed_iterations"])
         table.add_row(
-            str(job["id"]),
+            short_id(job),
             _state(job["status"]),
             f"{total:,}",
             f"{done / max(total, 1):.0%}",
@@ -128,7 +128,7 @@ def _show_one(context: Context, job: Mapping[str, Any]) -> None:
             table.add_row(f"[dim]{label}[/]", value)
     context.out.print(table)
     if job["status"] == "completed":
-        context.say(f"See its result with: python -m node result {job['id']}")
+        context.say(f"See its result with: python -m node result {short_id(job)}")
 
 
 def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from node.model import Snapshot
+
 # Seconds between two pictures of the screen, and between two writes of the status file.
 REFRESH = 0.5
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -38,8 +40,13 @@ def run(context: Context) -> int:
         asyncio.run(_look_for_local_pool(context))
     refusal = f"a node runs already with {settings.data_dir}"
     advice = "See it with: python -m node status. A second one needs its own --data-dir."
-    with locked(settings.data_dir / "node.lock", refusal, advice), face_of(context) as face:
-        asyncio.run(_run(context, face))
+    with locked(settings.data_dir / "node.lock", refusal, advice):
+        with face_of(context) as face:
+            last = asyncio.run(_run(context, face))
+        context.say(
+            f"Stopped, with {last.chunks_completed:,} chunks "
+            f"and {last.iterations_completed:,} iterations done."
+        )
     return 0
 
 
@@ -55,7 +62,8 @@ async def _look_for_local_pool(context: Context) -> None:
             ) from error
 
 
-async def _run(context: Context, face: Face) -> None:
+async def _run(context: Context, face: Face) -> Snapshot:
+    """Be a node; returns how it was at its end."""
     status_file = StatusFile(context.settings, context.clock)
     daemon = Daemon(context.settings, on_event=lambda event: face.add(event, daemon.snapshot()))
     watcher = asyncio.create_task(_watch(daemon, face, status_file), name="screen and status")
@@ -68,6 +76,7 @@ async def _run(context: Context, face: Face) -> None:
             await watcher
         status_file.remove()
         face.draw(daemon.snapshot())
+    return daemon.snapshot()
 
 
 async def _watch(daemon: Daemon, face: Face, status_file: StatusFile) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from node.commands.command import Context
+
+
+# Seconds between two lines of progress where there is no terminal.
+LINE_INTERVAL = 1.0
 
 
 @contextmanager
@@ -44,7 +47,7 @@ def _bar(context: Context) -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
-        MofNCompleteColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[note]}"),
         console=context.err,
@@ -53,20 +56,22 @@ def _bar(context: Context) -> Progress:
 
 
 class _Lines:
-    """Progress as lines of text: one for each tenth of the way."""
+    """Progress as lines of text: one for each tenth of the way, but not many at once."""
 
     def __init__(self, context: Context, title: str, total: int) -> None:
         self._context = context
         self._title = title
         self._total = max(total, 1)
-        self._shown = -1
+        self._tenth = 0
+        self._shown_at = context.clock()
 
     def show(self, done: int, note: str) -> None:
-        """Write a line when another tenth is done."""
-        tenth = 10 * done // self._total
-        if tenth > self._shown:
-            self._shown = tenth
-            self._context.say(f"{self._title}: {done:,} of {self._total:,} iterations {note}")
+        """Write a line when another tenth is done, and a second has passed since the last."""
+        tenth, now = 10 * done // self._total, self._context.clock()
+        if tenth > self._tenth and now - self._shown_at >= LINE_INTERVAL:
+            self._tenth, self._shown_at = tenth, now
+            words = f"{self._title}: {done:,} of {self._total:,} iterations"
+            self._context.say(f"{words}, {note}" if note else words)
 
 
 def print_result(

@@ -10,6 +10,7 @@ import rfc8785
 from node.commands.command import Command, Context, signed_in
 from node.commands.sim import DEFAULT_CONFIG, SOURCE, simulation_options
 from node.commands.wait import finish
+from node.jobs import short_id
 from node.options import Option, decimal, one_of, printable, switch, whole
 from node.simulation import MAX_SEED, check_config, load_engine, read_config
 
@@ -32,7 +33,7 @@ async def _submit(context: Context) -> int:
         context.print_json(job)
     else:
         _announce(context, job)
-        context.say(f"Watch it with: python -m node result {job['id']} --wait")
+        context.say(f"Watch it with: python -m node result {short_id(job)} --wait")
     return 0
 
 
@@ -56,7 +57,7 @@ def _request(context: Context) -> dict[str, Any]:
 def _announce(context: Context, job: dict[str, Any]) -> None:
     verb = "is the job you sent before" if job.get("repeated") else "is sent"
     context.say(
-        f"Job [bold]{job['id']}[/] {verb}: {int(job['total_iterations']):,} iterations, "
+        f"Job [bold]{short_id(job)}[/] {verb}: {int(job['total_iterations']):,} iterations, "
         f"seed {job['seed']}."
     )
 

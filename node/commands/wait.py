@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.commands.show import print_result, progress_bar
 from node.errors import CommandError
-from node.jobs import Progress, job_progress, read_job
+from node.jobs import SHORT_ID, Progress, job_progress, read_job, short_id
 from node.watch import follow
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def finish(context: Context, client: PoolClient, job_id: str) -> int:
         return 0
     raise CommandError(
         f"the job is {last.status}{f': {last.failure}' if last.failure else ''}",
-        advice=f"See it with: python -m node jobs {job_id}",
+        advice=f"See it with: python -m node jobs {job_id[:SHORT_ID]}",
     )
 
 
@@ -42,7 +42,7 @@ def show_job_result(context: Context, job: dict[str, Any]) -> None:
     if not document:
         raise CommandError(
             f"the job has no result yet: it is {job['status']}",
-            advice=f"Wait for it with: python -m node result {job['id']} --wait",
+            advice=f"Wait for it with: python -m node result {short_id(job)} --wait",
         )
     about = {"job_id": job["id"], "provenance": document.get("provenance")}
     print_result(context, document["result"], about)
