@@ -133,13 +133,13 @@ class UserTokens:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
             raise TokenRefusedError("The token is not a JWT.") from error
-        algorithm, kid = header.get("alg"), header.get("kid")
+        algorithm, kid = str(header.get("alg")), header.get("kid")
         if algorithm == "HS256" and self.secret:
             return self.secret, algorithm
         key = (
             await self.keys.find(kid) if isinstance(kid, str) and algorithm in ASYMMETRIC else None
         )
-        if key is None or key.algorithm_name != algorithm:
+        if key is None:
             raise TokenRefusedError("The token is signed with an unknown key.")
         return key, algorithm
 

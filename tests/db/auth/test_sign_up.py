@@ -152,3 +152,20 @@ async def test_failing_trigger_is_a_server_error(auth: Auth) -> None:
     assert response.status_code == 500
     assert response.json()["error_code"] == "unexpected_failure"
     assert response.json()["msg"] == "Database error saving new user"
+
+
+async def test_triggers_have_the_rights_they_will_have(auth: Auth) -> None:
+    """A trigger runs as the service's own role, which may not write tables of the project."""
+    auth.database.connect_as_admin().execute(
+        """
+        create table public.seen (user_id uuid);
+        create function public.see() returns trigger language plpgsql as
+        $$ begin insert into public.seen values (new.id); return new; end $$;
+        create trigger see after insert on auth.users for each row execute function public.see();
+        """
+    )
+    response = await auth.call("POST", "signup", {"email": EMAIL, "password": PASSWORD})
+    assert response.status_code == 500
+    auth.database.connect_as_admin().execute("alter function public.see() security definer")
+    await auth.sign_up()
+    assert auth.rows("select count(*) from public.seen") == [(1,)]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from tests.databases import TestDatabase
 
-COMMAND = [sys.executable, "-m", "uvicorn", "--app-dir", "supabase/functions", "_shared.main:app"]
+FUNCTIONS = Path(__file__).resolve().parents[3] / "supabase" / "functions"
+COMMAND = [sys.executable, "-m", "uvicorn", "--app-dir", str(FUNCTIONS), "_shared.main:app"]
 BASE = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 
 

@@ -117,5 +117,6 @@ def test_authority_is_normalised(url: str, expected: str) -> None:
 
 def test_version_is_the_project_s() -> None:
     """The handlers, which are deployed without the package, carry its version."""
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    root = Path(__file__).resolve().parents[3]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["version"] == __version__
