@@ -190,7 +190,7 @@ class NodeState:
         self._answered("heartbeat")
         self._adopt(stimulus.answer.settings)
         self._plan("heartbeat", self._heartbeat_interval, spread=0.1)
-        self.workload.cancel(stimulus.answer.cancelled)
+        self.workload.lose(stimulus.answer.cancelled, self._now)
         for command in stimulus.answer.commands:
             self.journal.tell("command", "The owner asks for something", command=command)
 
@@ -198,13 +198,15 @@ class NodeState:
     def _on_exchanged(self, stimulus: on.Exchanged) -> None:
         self._answered("exchange")
         answer = stimulus.answer
-        self.workload.settle(answer.outcomes)
-        self.workload.cancel(answer.cancelled)
-        self.workload.take(answer.chunks)
+        self.workload.settle(answer.outcomes, self._now)
+        self.workload.lose(answer.cancelled, self._now)
+        self.workload.take(answer.chunks, self._now)
         asked = self.policy.poll_interval
         if answer.next_poll_ms is not None:
             asked = min(asked, answer.next_poll_ms / 1000)
         self.agenda.expedite("exchange", self._now + self._jittered(asked))
+        if (ready_at := self.workload.ledger.next_hand_in()) is not None:
+            self.agenda.expedite("exchange", ready_at)
 
     @_react.register
     def _on_failure(self, stimulus: on.RequestFailed) -> None:
@@ -215,7 +217,7 @@ class NodeState:
                 self._suspend(stimulus.request, stimulus)
             case "unauthorized":
                 self._renew_trust(stimulus)
-            case "forbidden" if stimulus.request in {"heartbeat", "exchange"}:
+            case "forbidden" if self._settings_known:
                 self._start_over(stimulus)
             case "invalid" if stimulus.request == "register":
                 self._stop(failure=f"the pool does not take this node: {stimulus.message}")
@@ -250,7 +252,7 @@ class NodeState:
 
     @_react.register
     def _on_chunks(self, stimulus: on.ChunksPushed) -> None:
-        self.workload.take(stimulus.chunks)
+        self.workload.take(stimulus.chunks, self._now, is_push=True)
 
     @_react.register
     def _on_cancelled(self, stimulus: on.ChunksCancelled) -> None:
@@ -343,7 +345,7 @@ class NodeState:
 
     def _exchange(self) -> None:
         wants_more = self._phase == "running" and self._settings_known
-        if (exchange := self.workload.exchange(wants_more=wants_more)) is not None:
+        if (exchange := self.workload.exchange(self._now, wants_more=wants_more)) is not None:
             self._ask("exchange", exchange)
         else:
             self._plan("exchange", self.policy.poll_interval)
@@ -455,7 +457,7 @@ class NodeState:
             self._suspend(stimulus.request, stimulus)
             return
         if stimulus.request == "exchange":
-            self.workload.refused(stimulus.message)
+            self.workload.refused(stimulus.message, self._now)
         self.agenda.retry(stimulus.request, self._now, at_least=stimulus.retry_after)
         self.journal.tell(
             "refused",

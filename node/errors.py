@@ -12,6 +12,7 @@ NodeError
 └── PoolRefusalError
     ├── SignInError
     ├── UnauthorizedError
+    ├── MissingError
     └── ProtocolError
 """
 
@@ -142,6 +143,13 @@ class UnauthorizedError(PoolRefusalError):
         advice: str | None = None,
     ) -> None:
         super().__init__(message, status=401, code="UNAUTHORIZED", details=details, advice=advice)
+
+
+class MissingError(PoolRefusalError):
+    """The pool does not have it, or does not show it to this node."""
+
+    def __init__(self, message: str | None = None, *, advice: str | None = None) -> None:
+        super().__init__(message, status=404, code="NOT_FOUND", advice=advice)
 
 
 class ProtocolError(PoolRefusalError):

@@ -23,7 +23,13 @@ Phase = Literal["held", "running", "stopping"]
 
 REMEMBERED: Final = 4096  # ended leases that a late push must not start again
 BATCH: Final = 50  # results in one exchange
-ATTEMPTS: Final = 5  # refusals of one result before it is given up
+ATTEMPTS: Final = 6  # refusals of one result before it is given up
+FIRST_DELAY: Final = 0.05  # seconds until a refused result is handed in again; then ever later
+DELAY_GROWTH: Final = 3.0
+#: A push can arrive before the transaction that sent it is visible to other sessions. Until then
+#: the server does not know the lease, and what it says of it does not count.
+UNKNOWN_LEASE: Final = "unknown_lease"
+VISIBLE_AFTER: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -31,6 +37,7 @@ class Assignment:
     """A lease that this node has not ended yet."""
 
     chunk: Chunk
+    taken_at: float
     phase: Phase = "held"
     release: bool = False  # after a stop: give the lease back instead of forgetting it
 
@@ -43,6 +50,7 @@ class Ledger:
         self.outbox: dict[str, Finished] = {}
         self._handed_in: tuple[Finished, ...] = ()
         self._refusals: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
         self._batch = BATCH
         self._ended: OrderedDict[str, None] = OrderedDict()
 
@@ -60,9 +68,12 @@ class Ledger:
         """Chunks in these phases, oldest lease first."""
         return tuple(key for key, item in self.assignments.items() if item.phase in phases)
 
-    def take(self, chunk: Chunk) -> bool:
-        """Hold a lease; False when the chunk is known: then only a newer lease token is kept."""
-        if chunk.lease_token in self._ended:
+    def take(self, chunk: Chunk, now: float, *, is_push: bool) -> bool:
+        """Hold a lease; False when the chunk is known: then only a newer lease token is kept.
+
+        A push may come late, after its lease has ended here; an answer of the server never does.
+        """
+        if is_push and chunk.lease_token in self._ended:
             return False
         if (item := self.assignments.get(chunk.chunk_id)) is not None:
             item.chunk = item.chunk if item.phase == "stopping" else chunk
@@ -70,8 +81,14 @@ class Ledger:
         if (finished := self.outbox.get(chunk.chunk_id)) is not None:
             self.outbox[chunk.chunk_id] = replace(finished, lease_token=chunk.lease_token)
             return False
-        self.assignments[chunk.chunk_id] = Assignment(chunk)
+        self.assignments[chunk.chunk_id] = Assignment(chunk, now)
         return True
+
+    def may_be_invisible(self, chunk_id: str, now: float) -> bool:
+        """Whether the server may not see this lease yet."""
+        item = self.assignments.get(chunk_id)
+        is_new = item is not None and now - item.taken_at < VISIBLE_AFTER
+        return is_new or (chunk_id in self.outbox and self._refusals[chunk_id] > 0)
 
     def start(self, chunk_id: str) -> Chunk:
         """A worker takes a held chunk."""
@@ -102,11 +119,17 @@ class Ledger:
         if (finished := self.outbox.pop(chunk_id, None)) is not None:
             self._remember(finished.lease_token)
         self._refusals.pop(chunk_id, None)
+        self._not_before.pop(chunk_id, None)
 
-    def hand_in(self) -> tuple[Finished, ...]:
+    def hand_in(self, now: float) -> tuple[Finished, ...]:
         """The next results for the server; they stay here until it has answered for them."""
-        self._handed_in = tuple(islice(self.outbox.values(), self._batch))
+        ready = (item for key, item in self.outbox.items() if self._due(key) <= now)
+        self._handed_in = tuple(islice(ready, self._batch))
         return self._handed_in
+
+    def next_hand_in(self) -> float | None:
+        """When the next result may be handed in; None when there is none."""
+        return min(map(self._due, self.outbox), default=None)
 
     def keeps(self) -> tuple[str, ...]:
         """Leases this node still answers for, besides those it is handing in."""
@@ -114,19 +137,21 @@ class Ledger:
         waiting = (key for key in self.outbox if key not in leaving)
         return (*self.ids("held", "running"), *waiting)
 
-    def settle(self, outcomes: Iterable[Outcome]) -> list[tuple[Finished, Outcome]]:
-        """Take the server's answer; returns what is done with, an unanswered result stays."""
+    def settle(self, outcomes: Iterable[Outcome], now: float) -> list[tuple[Finished, Outcome]]:
+        """Take the server's answer; returns what is done with, the rest is handed in again."""
         by_chunk = {outcome.chunk_id: outcome for outcome in outcomes}
         self._batch = BATCH
         settled = []
         for handed_in in self._close_batch():
-            outcome = by_chunk.get(handed_in.chunk_id) or self._refuse(handed_in, "no outcome")
+            outcome = by_chunk.get(handed_in.chunk_id)
+            if outcome is None or outcome.reason == UNKNOWN_LEASE:
+                outcome = self._refuse(handed_in, UNKNOWN_LEASE if outcome else "no outcome", now)
             if outcome is not None and not self._has_newer_lease(handed_in, outcome):
                 self.forget(handed_in.chunk_id)
                 settled.append((handed_in, outcome))
         return settled
 
-    def refused(self, reason: str) -> list[tuple[Finished, Outcome]]:
+    def refused(self, reason: str, now: float) -> list[tuple[Finished, Outcome]]:
         """The server refused the whole call; returns what is given up for it.
 
         From now on results go one by one, and the refused ones last, so that one that the server
@@ -138,7 +163,7 @@ class Ledger:
         for handed_in in batch:
             if (kept := self.outbox.pop(handed_in.chunk_id, None)) is not None:
                 self.outbox[handed_in.chunk_id] = kept
-            if len(batch) == 1 and (outcome := self._refuse(handed_in, reason)) is not None:
+            if len(batch) == 1 and (outcome := self._refuse(handed_in, reason, now)) is not None:
                 self.forget(handed_in.chunk_id)
                 settled.append((handed_in, outcome))
         return settled
@@ -159,12 +184,17 @@ class Ledger:
             and current.lease_token != handed_in.lease_token
         )
 
-    def _refuse(self, handed_in: Finished, reason: str) -> Outcome | None:
+    def _refuse(self, handed_in: Finished, reason: str, now: float) -> Outcome | None:
         """Count a refusal of one result; the outcome once it is hopeless."""
-        self._refusals[handed_in.chunk_id] += 1
-        if self._refusals[handed_in.chunk_id] < ATTEMPTS:
-            return None
-        return Outcome(handed_in.chunk_id, "rejected", f"{reason}, {ATTEMPTS} times")
+        key = handed_in.chunk_id
+        self._refusals[key] += 1
+        if self._refusals[key] >= ATTEMPTS:
+            return Outcome(key, "rejected", f"{reason}, {ATTEMPTS} times")
+        self._not_before[key] = now + FIRST_DELAY * DELAY_GROWTH ** (self._refusals[key] - 1)
+        return None
+
+    def _due(self, chunk_id: str) -> float:
+        return self._not_before.get(chunk_id, 0.0)
 
     def _remember(self, lease_token: str) -> None:
         self._ended[lease_token] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from node.errors import ProtocolError
+from node.errors import MissingError, ProtocolError
 from node.http import read_json, send
 from node.model import ExchangeAnswer, Finished, HeartbeatAnswer
 from node.wire import decode
@@ -58,9 +58,11 @@ class Queries:
 
     async def _text(self, table: str, key: str, value: str, column: str) -> str:
         rows = await self._select(table, {key: f"eq.{value}", "select": column, "limit": "1"})
-        text = rows[0].get(column) if rows else None
+        if not rows:
+            raise MissingError(f"the pool shows no {table} with {key} {value}")
+        text = rows[0].get(column)
         if not isinstance(text, str):
-            raise ProtocolError(f"the pool has no {column} for {key} {value}")
+            raise ProtocolError(f"the pool's {table} have no {column}")
         return text
 
     async def _select(self, table: str, query: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from node.errors import NodeError, PoolUnavailableError
+from node.errors import MissingError, NodeError, PoolUnavailableError
 from node.model import Chunk, Ended
 from node.utils.logging import context
 from node.worker.pool import Task, WorkerPool, failure
@@ -88,7 +88,7 @@ class Runner:
 
 def _ended_by(chunk_id: str, error: BaseException) -> Ended:
     """What a chunk comes to when it cannot be prepared."""
-    if isinstance(error, PoolUnavailableError):
+    if isinstance(error, PoolUnavailableError | MissingError):
         # nobody is to blame, and another node may be luckier
         return Ended(chunk_id, "released", error=str(error))
     if not isinstance(error, NodeError):

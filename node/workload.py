@@ -73,10 +73,10 @@ class Workload:
 
     # -- leases -----------------------------------------------------------------------------
 
-    def take(self, chunks: Iterable[Chunk]) -> None:
+    def take(self, chunks: Iterable[Chunk], now: float, *, is_push: bool = False) -> None:
         """Hold leases that are new here."""
         for chunk in chunks:
-            self.ledger.take(chunk)
+            self.ledger.take(chunk, now, is_push=is_push)
 
     def start_held(self) -> None:
         """Give held chunks to free workers, oldest first; give them back where nobody works."""
@@ -112,6 +112,10 @@ class Workload:
                 self._journal.do(do.Discard(chunk_id))
             self.ledger.forget(chunk_id)
 
+    def lose(self, chunk_ids: Iterable[str], now: float) -> None:
+        """The server does not find these leases: forget them, unless it may not see them yet."""
+        self.cancel(key for key in chunk_ids if not self.ledger.may_be_invisible(key, now))
+
     def abandon(self) -> None:
         """Stop everything and care no more."""
         for chunk_id in self.ledger.ids("running"):
@@ -135,9 +139,9 @@ class Workload:
         else:
             self._finish(item.chunk, ended, ended.end)
 
-    def exchange(self, *, wants_more: bool) -> do.Exchange | None:
+    def exchange(self, now: float, *, wants_more: bool) -> do.Exchange | None:
         """The next call of the server; None when there is nothing to say."""
-        finished = self.ledger.hand_in()
+        finished = self.ledger.hand_in(now)
         slots = self.slots if wants_more else 0
         if not finished and not slots:
             return None
@@ -148,15 +152,14 @@ class Workload:
         running = self.ledger.ids("held", "running")
         return do.SendHeartbeat(running, self.free_workers, self.iterations_per_second)
 
-    def settle(self, outcomes: Iterable[Outcome]) -> None:
+    def settle(self, outcomes: Iterable[Outcome], now: float) -> None:
         """The server has answered for what was handed in."""
-        for finished, outcome in self.ledger.settle(outcomes):
+        for finished, outcome in self.ledger.settle(outcomes, now):
             self._close(finished, outcome)
-        self.wants_exchange |= bool(self.ledger.outbox)
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: str, now: float) -> None:
         """The server has refused the call as a whole."""
-        for finished, outcome in self.ledger.refused(reason):
+        for finished, outcome in self.ledger.refused(reason, now):
             self._close(finished, outcome)
 
     # -- tools ------------------------------------------------------------------------------

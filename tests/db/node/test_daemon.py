@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from node.config import Settings
 from node.daemon import Daemon
 from node.engine.results import digest
-from tests.unit.node.engines import CountingEngine, counted
+from tests.unit.node.gated import GatedEngine, counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -114,7 +114,7 @@ def settings(stack: Stack, data_dir: Path, **changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def node(config: Settings, engine: CountingEngine, watcher: Watcher) -> AsyncIterator[Daemon]:
+async def node(config: Settings, engine: GatedEngine, watcher: Watcher) -> AsyncIterator[Daemon]:
     """A running node, which is stopped at once at the end if it still runs."""
     daemon = Daemon(
         config,
@@ -143,7 +143,7 @@ async def test_a_node_is_claimed_runs_a_job_and_leaves(
     stack: Stack, database: TestDatabase, tmp_path: Path
 ) -> None:
     """Register, code, claim by push, lease by push, run, hand in, exact result, drain."""
-    owner, watcher, engine = Owner(database), Watcher(), CountingEngine()
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
     config = settings(stack, tmp_path / "node", claim_poll_interval=300.0)
     async with node(config, engine, watcher) as daemon:
         await until(lambda: daemon.snapshot().connection == "live")

@@ -8,7 +8,8 @@ import pytest
 
 from node import instructions as do
 from node import stimuli as on
-from node.ledger import ATTEMPTS, BATCH
+from node.ledger import ATTEMPTS, BATCH, FIRST_DELAY, UNKNOWN_LEASE, VISIBLE_AFTER
+from node.model import ExchangeAnswer, Outcome
 from tests.unit.node.machine import SPEED, Machine, chunk, completed, of, only, told
 
 if TYPE_CHECKING:
@@ -237,13 +238,63 @@ def test_one_bad_result_does_not_hold_up_the_others() -> None:
 
 
 def test_a_result_the_answer_is_silent_about_is_handed_in_again() -> None:
-    """But not for ever."""
+    """Ever later, but not for ever."""
     machine = Machine().run().work_on(1)
     machine.end(1)
     for _ in range(ATTEMPTS - 1):
-        assert of(do.Exchange, machine.answer_exchange())[-1].finished == (completed(1),)
+        machine.answer_exchange()
+        exchange = only(do.Exchange, machine.wait(5.0))
+        assert exchange.finished == (completed(1),)
     assert "chunk_rejected" in told(machine.answer_exchange())
     assert machine.state.workload.ledger.is_empty
+
+
+def test_a_lease_that_the_server_does_not_see_yet_is_handed_in_again() -> None:
+    """A push can arrive before its transaction is visible to other sessions."""
+    machine = Machine().run().work_on(1)
+    machine.end(1)
+    answer = ExchangeAnswer((Outcome(chunk(1).chunk_id, "rejected", UNKNOWN_LEASE),))
+    instructions = machine.send(on.Exchanged, answer=answer)
+    assert not of(do.Discard, instructions)
+    again = only(do.Exchange, machine.wait(FIRST_DELAY))
+    assert again.finished == (completed(1),)
+    machine.answer_exchange(outcomes={1: "accepted"})
+    assert machine.state.snapshot().chunks_completed == 1
+
+
+def test_waiting_for_visibility_holds_up_nothing_else() -> None:
+    """Other results go at once, and without the one that waits."""
+    machine = Machine().run().work_on(1, 2)
+    machine.end(1)
+    answer = ExchangeAnswer((Outcome(chunk(1).chunk_id, "rejected", UNKNOWN_LEASE),))
+    machine.send(on.Exchanged, answer=answer)
+    exchange = only(do.Exchange, machine.end(2))
+    assert exchange.finished == (completed(2),)
+    assert exchange.running == (chunk(1).chunk_id,)
+
+
+def test_a_server_that_does_not_see_a_new_lease_yet_does_not_cancel_it() -> None:
+    """An older lease that it does not find is lost."""
+    machine = Machine().run(max_parallel=3).work_on(1)
+    machine.wait(VISIBLE_AFTER)
+    machine.work_on(2)
+    ids = (chunk(1).chunk_id, chunk(2).chunk_id)
+    machine.end(1, "released")
+    instructions = machine.answer_exchange(cancelled=ids)
+    assert not of(do.StopChunk, instructions)
+    machine.now += VISIBLE_AFTER
+    machine.end(2, "released")
+    machine.work_on(3)
+    machine.now += VISIBLE_AFTER
+    assert of(do.StopChunk, machine.answer_exchange(cancelled=(chunk(3).chunk_id,)))
+
+
+def test_a_lease_that_the_server_sends_again_is_taken_again() -> None:
+    """What an answer says of this node's leases is the truth, unlike a late push."""
+    machine = Machine().run().work_on(1)
+    machine.send(on.ChunksCancelled, chunk_ids=(chunk(1).chunk_id,))
+    machine.end(1, "stopped")
+    assert do.StartChunk(chunk(1)) in machine.answer_exchange(chunk(1))
 
 
 def test_results_of_an_earlier_run_are_handed_in_first() -> None:

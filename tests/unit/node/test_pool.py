@@ -20,7 +20,7 @@ from node.library import Library
 from node.model import Chunk, Ended
 from node.runner import Runner
 from node.worker.pool import Task, WorkerPool, lower_priority
-from tests.unit.node.engines import CountingEngine, counted
+from tests.unit.node.gated import GatedEngine, counted
 from tests.unit.node.machine import chunk
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     """A pool without workers; no thread outlives the test."""
-    bench = Bench(CountingEngine())
+    bench = Bench(GatedEngine())
     yield bench
     bench.engine.gate.set()
     bench.pool.close()
@@ -180,7 +180,7 @@ def test_whatever_an_engine_raises_becomes_a_failed_chunk(
 ) -> None:
     """Only what another node cannot do better either is not worth a retry."""
 
-    class Broken(CountingEngine):
+    class Broken(GatedEngine):
         def run(self, *_: Any) -> dict[str, Any] | None:
             raise error
 
@@ -199,7 +199,7 @@ def test_whatever_an_engine_raises_becomes_a_failed_chunk(
 def test_a_preparation_that_fails_fails_each_chunk_and_is_tried_again() -> None:
     """A plan that could not be made is not remembered."""
 
-    class Hesitant(CountingEngine):
+    class Hesitant(GatedEngine):
         def prepare(self, *_: Any) -> Any:
             self.prepared.append("")
             if len(self.prepared) == 1:
@@ -245,7 +245,7 @@ class Desk:
     """A runner with scripted documents."""
 
     def __init__(self, directory: Path) -> None:
-        self.engine = CountingEngine()
+        self.engine = GatedEngine()
         self.reports: asyncio.Queue[Ended] = asyncio.Queue()
         self.fetch_gate = asyncio.Event()
         self.fetch_gate.set()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from node.errors import PoolRefusalError, ProtocolError, UnauthorizedError
+from node.errors import MissingError, PoolRefusalError, ProtocolError, UnauthorizedError
 from node.model import Finished, NodeSettings, Outcome
 from node.queries import Queries
 
@@ -139,9 +139,15 @@ async def test_documents_are_read_by_their_hash(
     assert dict(url.params) == {key: "eq.abc", "select": column, "limit": "1"}
 
 
-@pytest.mark.parametrize("rows", [[], [{}], [{"config_json": 7}], {"a": 1}, None, "text"])
-async def test_a_document_that_is_not_there_is_a_protocol_error(rows: Any) -> None:
+async def test_a_document_that_is_not_shown_is_missing() -> None:
     """Row level security hides what is not leased to the node."""
+    with pytest.raises(MissingError, match="sim_configs with hash abc"):
+        await Server([]).queries().config("abc")
+
+
+@pytest.mark.parametrize("rows", [[{}], [{"config_json": 7}], {"a": 1}, None, "text"])
+async def test_an_answer_that_is_no_row_is_a_protocol_error(rows: Any) -> None:
+    """Whatever the JSON."""
     with pytest.raises(ProtocolError):
         await Server(rows).queries().config("abc")
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from node.cache import ContentCache
-from node.errors import ContentError
+from node.errors import ContentError, MissingError
 from node.library import Library
 from node.model import Finished
 from node.spool import Spool
@@ -138,6 +138,34 @@ async def test_a_config_that_is_no_object_is_refused(tmp_path: Path) -> None:
     shelf = Shelf("[]")
     with pytest.raises(ContentError, match="not an object"):
         await Library(ContentCache(tmp_path), shelf.fetch, shelf.fetch).config(digest("[]"))
+
+
+async def test_a_document_that_is_not_visible_yet_is_asked_for_again(tmp_path: Path) -> None:
+    """The lease that shows it to the node may have been committed this very moment."""
+    shelf = Shelf("{}")
+    refusals = [MissingError("not yet")] * 2
+
+    async def fetch(content_hash: str) -> str:
+        if refusals:
+            raise refusals.pop()
+        return await shelf.fetch(content_hash)
+
+    library = Library(ContentCache(tmp_path), fetch, fetch, visibility_delays=(0.0, 0.0))
+    assert await library.config(digest("{}")) == {}
+
+
+async def test_a_document_that_stays_missing_is_missing(tmp_path: Path) -> None:
+    """After a bounded number of questions."""
+    asked = []
+
+    async def fetch(content_hash: str) -> str:
+        asked.append(content_hash)
+        raise MissingError(content_hash)
+
+    library = Library(ContentCache(tmp_path), fetch, fetch, visibility_delays=(0.0, 0.0))
+    with pytest.raises(MissingError):
+        await library.config(digest("{}"))
+    assert len(asked) == 3
 
 
 async def test_rotations_come_by_their_checksums(tmp_path: Path) -> None:
