@@ -56,6 +56,13 @@ VOLATILE_SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
     "full_page_writes": "off",
 }
+#: pg_cron serves one database of its server
+CRON_DATABASE: Final = "postgres"
+CRON_SETTINGS: Final[Mapping[str, str]] = {
+    "shared_preload_libraries": "pg_cron",
+    "cron.database_name": CRON_DATABASE,
+    "cron.use_background_workers": "on",
+}
 #: only the owner reaches the socket, so it asks for no password; the network asks
 HOST_BASED_ACCESS: Final = """\
 local all all trust
@@ -121,6 +128,13 @@ class Cluster:
     def log(self) -> Path:
         """What Postgres says."""
         return self.data_dir / "postgres.log"
+
+    @classmethod
+    def of_system(cls, data_dir: Path, **options: Any) -> Cluster:
+        """A cluster of the installed Postgres, with pg_cron where that is installed."""
+        installation = Installation.system()
+        settings = CRON_SETTINGS if installation.has_cron else {}
+        return cls(data_dir, installation=installation, settings=settings, **options)
 
     @property
     def has_died(self) -> bool:

@@ -21,9 +21,14 @@ from local.context import Context
 from local.cron import CronRunner
 from local.errors import PostgresError
 from local.gateway import create_gateway
-from local.installation import Installation
 from local.keys import Keyring
-from local.postgres import SUPERUSER, Cluster, ExternalServer, take_port
+from local.postgres import (
+    CRON_DATABASE,
+    SUPERUSER,
+    Cluster,
+    ExternalServer,
+    take_port,
+)
 from local.tasks import in_own_task
 
 if TYPE_CHECKING:
@@ -36,18 +41,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DATABASE: Final = "postgres"
 POOL_SIZE: Final = 20
 #: as the hosted Realtime limits its frames
 LARGEST_FRAME: Final = 5_000_000
 WATCH_INTERVAL: Final = 0.5
 PARTITION_INTERVAL: Final = 4 * 3600.0
 SHUTDOWN_PATIENCE: Final = 3
-CRON_SETTINGS: Final = {
-    "shared_preload_libraries": "pg_cron",
-    "cron.database_name": DATABASE,
-    "cron.use_background_workers": "on",
-}
 
 
 class Stack:
@@ -62,7 +61,7 @@ class Stack:
         settings: Settings,
         *,
         server: Server | None = None,
-        database: str = DATABASE,
+        database: str = CRON_DATABASE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -224,14 +223,12 @@ class _Server(uvicorn.Server):
 
 
 def _cluster(settings: Settings) -> Cluster | None:
+    """Our own Postgres, always on loopback, since its password is known; or none for a DSN."""
     if settings.database == EMBEDDED:
-        installation, extra = Installation.embedded(), {}
-    elif settings.database == SYSTEM:
-        installation = Installation.system()
-        extra = CRON_SETTINGS if installation.has_cron else {}
-    else:
-        return None
-    return Cluster(settings.data_dir, settings.host, settings.db_port, installation, settings=extra)
+        return Cluster(settings.data_dir, port=settings.db_port)
+    if settings.database == SYSTEM:
+        return Cluster.of_system(settings.data_dir, port=settings.db_port)
+    return None
 
 
 @contextmanager

@@ -16,9 +16,8 @@ from psycopg import sql
 
 from local import bootstrap
 from local.config import DSN_SCHEMES, EMBEDDED, SYSTEM, Settings
-from local.installation import Installation
 from local.migrations import push
-from local.postgres import SUPERUSER, Cluster, ExternalServer
+from local.postgres import CRON_DATABASE, CRON_SETTINGS, SUPERUSER, Cluster, ExternalServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "SIMPOOL_TEST_DATABASE"
 CONTAINER: Final = "container"
-#: the database that real pg_cron serves, where it is installed
-CRON_DATABASE: Final = "postgres"
-CRON_SETTINGS: Final = {
-    "shared_preload_libraries": "pg_cron",
-    "cron.database_name": CRON_DATABASE,
-    "cron.use_background_workers": "on",
-}
 #: waits, in milliseconds, until each of them has ended
 READER_PATIENCE: Final = 5000
 END_READERS: Final = """
@@ -226,21 +218,19 @@ def public_directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def system_cluster(directory: Path) -> Cluster:
-    """A throwaway cluster of the installed Postgres, with pg_cron where that is installed."""
-    installation = Installation.system()
-    settings = CRON_SETTINGS if installation.has_cron else {}
-    return Cluster(directory, installation=installation, durable=False, settings=settings)
-
-
 @contextlib.contextmanager
 def _start(choice: str, directory: Path) -> Iterator[Server]:
     if choice == EMBEDDED:
         with Cluster(directory, durable=False) as cluster:
             yield cluster
     elif choice == SYSTEM:
-        with system_cluster(directory) as cluster:
+        with Cluster.of_system(directory, durable=False) as cluster:
             yield cluster
+    elif choice == CONTAINER:
+        from tests.container.server import container_server  # noqa: PLC0415 - needs an engine
+
+        with container_server(CRON_SETTINGS) as server:
+            yield server
     elif choice.startswith(DSN_SCHEMES):
         yield ExternalServer(choice)
     else:
