@@ -210,7 +210,10 @@ def parse_message(message: bytes) -> Message:
     reader = _Reader(message)
     kind = reader.character()
     parser = _PARSERS.get(kind)
-    return Ignored(kind) if parser is None else parser(reader)
+    try:
+        return Ignored(kind) if parser is None else parser(reader)
+    except (UnicodeDecodeError, OverflowError) as error:
+        raise MalformedReplicationMessageError from error
 
 
 def standby_status(position: int, now: float) -> bytes:
