@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from node.screen import LiveScreen
 from node.utils.logging import configure
@@ -104,28 +104,33 @@ class JsonFace:
 def _logs(
     context: Context, log_format: Literal["text", "json"], level: str | None = None
 ) -> Iterator[None]:
-    handler = configure(level or _level(context), log_format, sys.stderr)
-    try:
+    with _root_restored():
+        configure(level or _level(context), log_format, sys.stderr)
         yield
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 @contextmanager
 def _log_file(context: Context) -> Iterator[None]:
     """Records go to a file while the screen has the terminal."""
     path = context.settings.data_dir / LOG_NAME
-    template = configure(_level(context), "text")
-    root = logging.getLogger()
-    root.removeHandler(template)
     handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, delay=True)
-    handler.setFormatter(cast("logging.Formatter", template.formatter))
-    root.addHandler(handler)
-    try:
+    with _root_restored() as root, closing(handler):
+        template = configure(_level(context), "text")
+        root.removeHandler(template)
+        handler.setFormatter(template.formatter)
+        root.addHandler(handler)
         yield
+
+
+@contextmanager
+def _root_restored() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield root
     finally:
-        root.removeHandler(handler)
-        handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _level(context: Context) -> str:

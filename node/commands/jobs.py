@@ -69,13 +69,11 @@ async def find_job(client: PoolClient, words: str) -> str:
         raise ConfigurationError(f"{words!r} is not the id of a job")
     if len(wanted) == len(str(NIL)):
         return wanted
-    found = [str(job["id"]) for job in await _newest(client, LONGEST_LIST)]
-    matches = [one for one in found if one.startswith(wanted)]
+    known = [str(job["id"]) for job in await _newest(client, LONGEST_LIST)]
+    matches = [one for one in known if one.startswith(wanted)]
     if len(matches) != 1:
-        count = "no job" if not matches else f"{len(matches)} jobs"
-        raise CommandError(
-            f"{count} of yours begins with {wanted}", advice="See: python -m node jobs"
-        )
+        found = "no job of yours begins" if not matches else f"{len(matches)} jobs of yours begin"
+        raise CommandError(f"{found} with {wanted}", advice="See: python -m node jobs")
     return matches[0]
 
 

@@ -1,77 +1,79 @@
-"""An engine for tests: exact results of the real shape, at once or when a test lets it."""
+"""An engine for tests of what uses engines: as exact as the real one, and done at once."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from node.engine import Plan, Problem
-from node.engine.results import Result, empty, metric
+from node.engine.results import empty, metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = "1.0.0"
+    import pytest
+
+CONFIG = {"schema": 1, "engine": "combat", "duration_ms": 300_000, "target": {"count": 1}}
 
 
 class CountingPlan(Plan):
-    """A config that is ready to run."""
+    """A config made ready."""
 
-    def __init__(self, config: Mapping[str, Any], documents: Mapping[str, str]) -> None:
-        self.config = dict(config)
-        self.documents = dict(documents)
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.duration = int(config["duration_ms"])
 
 
 class CountingEngine:
-    """Iteration i of seed s gives 1000 + (s + i) mod 97; nothing else can change a result."""
+    """Iteration i does seed + i damage."""
 
     name = "combat"
-    version = VERSION
+    version = "1.0.0"
 
     def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.gate.set()
-        self.running = threading.Semaphore(0)
-        self.prepared: list[str] = []
-        self.ran: list[tuple[int, int]] = []
+        self.prepared: list[tuple[Mapping[str, Any], Mapping[str, str]]] = []
 
     def validate(self, config: Mapping[str, Any]) -> list[Problem]:
-        """Everything goes."""
-        del config
-        return []
+        """Refuse fights shorter than ten seconds."""
+        if int(config.get("duration_ms", 0)) >= 10_000:
+            return []
+        return [Problem("/duration_ms", "too short", "at least 10000")]
 
     def documents(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """The rotation, if it is named by checksum."""
+        """The checksum of the rotation, if the config names one."""
         checksum = config.get("rotation", {}).get("checksum")
         return (checksum,) if checksum else ()
 
     def prepare(
         self, config: Mapping[str, Any], documents: Mapping[str, str] | None = None
     ) -> Plan:
-        """Remember what it was asked to prepare."""
-        self.prepared.append(threading.current_thread().name)
-        return CountingPlan(config, documents or {})
+        """Remember what was prepared."""
+        self.prepared.append((config, documents or {}))
+        return CountingPlan(config)
 
     def run(
-        self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
+        self, _plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
     ) -> dict[str, Any] | None:
-        """Wait for the gate, then count."""
-        assert isinstance(plan, CountingPlan)
-        self.running.release()
-        while not self.gate.wait(0.005):
-            if should_stop():
-                return None
-        self.ran.append((first, count))
-        return counted(seed, first, count)
+        """Count, unless stopped."""
+        if should_stop():
+            return None
+        result = empty(self.name, self.version, "dps")
+        result["iterations"] = count
+        values = [1000 * (seed + i) for i in range(first, first + count)]
+        result["metrics"] = {
+            "dps": metric("milli", values, first),
+            "fight_length": metric("milli", [300_000] * count, first),
+        }
+        result["counters"] = {"ability.shot.casts": count}
+        return result
 
     def benchmark(self, seconds: float) -> float:
-        """Ten thousand a second."""
-        del seconds
-        return 10_000.0
+        """A fixed speed."""
+        return 1000.0 * seconds
 
 
-def counted(seed: int, first: int, count: int) -> Result:
-    """The one right result of a range."""
-    values = [1000 + (seed + number) % 97 for number in range(first, first + count)]
-    result = empty("combat", VERSION, "dps")
-    return {**result, "iterations": count, "metrics": {"dps": metric("milli", values, first)}}
+def install(monkeypatch: pytest.MonkeyPatch) -> CountingEngine:
+    """Make the commands use a counting engine, and a config without a file."""
+    engine = CountingEngine()
+    monkeypatch.setattr("node.simulation.get_engine", lambda _: engine)
+    monkeypatch.setattr("node.simulation.configure_cache", lambda _: None)
+    monkeypatch.setattr("node.simulation.default_config", lambda _: dict(CONFIG))
+    return engine

@@ -1,0 +1,129 @@
+"""`jobs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from node.commands.jobs import COMMAND
+from node.errors import CommandError, ConfigurationError
+
+if TYPE_CHECKING:
+    from tests.unit.node.terminal import Shell
+
+JOBS = "/rest/v1/sim_jobs"
+FIRST = "3f2a0000-0000-4000-8000-000000000001"
+SECOND = "3f2b0000-0000-4000-8000-000000000002"
+
+
+def row(job_id: str = FIRST, **changes: Any) -> dict[str, Any]:
+    """A job of the user."""
+    return {
+        "id": job_id,
+        "status": "running",
+        "config_hash": "c0ffee",
+        "total_iterations": 20_000,
+        "completed_iterations": 5_000,
+        "total_chunks": 8,
+        "completed_chunks": 2,
+        "priority": "normal",
+        "access_type": "private",
+        "seed": 7,
+        "target_error": None,
+        "error": None,
+        "created_at": "2027-01-15T07:59:00+00:00",
+        "started_at": "2027-01-15T07:59:30.5+00:00",
+        "completed_at": None,
+    } | changes
+
+
+@pytest.fixture
+def shell(shell: Shell) -> Shell:
+    """A shell whose user has two jobs."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        wanted = request.url.params.get("id", "").removeprefix("eq.")
+        both = [row(SECOND, status="completed"), row()]
+        limit = int(request.url.params.get("limit", len(both)))
+        found = [one for one in both if wanted in {"", one["id"]}]
+        return httpx.Response(200, json=found[:limit])
+
+    shell.pool.on("GET", JOBS, answer)
+    return shell
+
+
+def test_jobs_are_listed(shell: Shell) -> None:
+    """A line for each job, the newest first."""
+    lines = shell.call(COMMAND).out.splitlines()
+    assert [line.split()[1] for line in lines if "3f2" in line] == ["3f2b0000", "3f2a0000"]
+    assert "20,000" in lines[4]
+    assert "25%" in lines[4]
+    assert "1 min 00 s ago" in lines[4]
+    query = shell.pool.requests[0].url.params
+    assert (query["order"], query["limit"]) == ("created_at.desc", "20")
+
+
+def test_a_list_for_programs(shell: Shell) -> None:
+    """--json gives whole ids."""
+    assert [job["id"] for job in shell.call(COMMAND, as_json=True).json] == [SECOND, FIRST]
+
+
+def test_no_jobs_say_how_to_send_one(shell: Shell) -> None:
+    """An empty list is a hint."""
+    shell.pool.on("GET", JOBS, [])
+    assert "python -m node submit" in shell.call(COMMAND).out
+
+
+@pytest.mark.parametrize("words", [FIRST, FIRST.upper(), "3f2a", "3f2a0000"])
+def test_one_job_is_shown(shell: Shell, words: str) -> None:
+    """A job is found by its id or the first characters of it."""
+    out = shell.call(COMMAND, {"id": words}).out
+    for found in (FIRST, "running", "5,000 of 20,000", "2 of 8", "c0ffee", "30 s"):
+        assert found in out
+
+
+def test_the_last_job_has_a_name(shell: Shell) -> None:
+    """`last` is the newest."""
+    outcome = shell.call(COMMAND, {"id": "last"})
+    assert SECOND in outcome.out
+    assert "python -m node result 3f2b0000" in outcome.err
+
+
+def test_a_failure_is_shown_as_it_is(shell: Shell) -> None:
+    """The reason of a failed job may hold anything."""
+    shell.pool.on("GET", JOBS, [row(status="failed", error="[bold]engine[/] crashed")])
+    assert "[bold]engine[/] crashed" in shell.call(COMMAND, {"id": FIRST}).out
+
+
+def test_ambiguous_characters_are_refused(shell: Shell) -> None:
+    """Characters that begin two jobs name none."""
+    shell.pool.on("GET", JOBS, [row(FIRST), row("3f2a1111-0000-4000-8000-000000000003")])
+    with pytest.raises(CommandError, match="2 jobs of yours begin with 3f2a"):
+        shell.call(COMMAND, {"id": "3f2a"})
+
+
+def test_an_unknown_job_is_told(shell: Shell) -> None:
+    """Characters that begin no job, and words that are no id."""
+    with pytest.raises(CommandError, match="no job of yours begins with ffff"):
+        shell.call(COMMAND, {"id": "ffff"})
+    with pytest.raises(ConfigurationError, match="not the id of a job"):
+        shell.call(COMMAND, {"id": "my job"})
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_a_job_can_be_changed(shell: Shell, verb: str) -> None:
+    """--cancel and --retry ask the pool, then show the job."""
+    path = f"/rest/v1/rpc/{verb}_job"
+    shell.pool.on("POST", path, {"id": FIRST})
+    assert shell.call(COMMAND, {"id": "3f2a", verb: True}).code == 0
+    assert shell.pool.bodies(path) == [{"id": FIRST}]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_nothing_is_changed_without_an_id(shell: Shell, verb: str) -> None:
+    """--cancel alone does not cancel whatever comes first."""
+    with pytest.raises(ConfigurationError, match="which job"):
+        shell.call(COMMAND, {verb: True})
+    assert not shell.pool.requests
