@@ -53,7 +53,7 @@ class Settings:
             "public_origin": reader.text("SIMPOOL_PUBLIC_ORIGIN", origin(supabase_url)),
             "jwks": reader.document("SUPABASE_JWKS"),
             "jwt_secret": reader.text("SUPABASE_JWT_SECRET") or None,
-            "signing_key": reader.document("SIMPOOL_SIGNING_KEY"),
+            "signing_key": reader.key("SIMPOOL_SIGNING_KEY"),
             "token_lifetime": reader.number("SIMPOOL_TOKEN_SECONDS", LONGEST_TOKEN_SECONDS),
             "issuer": reader.text("SIMPOOL_TOKEN_ISSUER") or None,
             "cors_origins": reader.words("SIMPOOL_CORS_ORIGINS", "*"),
@@ -118,17 +118,24 @@ class _Reader:
         return int(value)
 
     def document(self, name: str) -> dict[str, Any] | None:
-        value = self.text(name)
-        if not value:
-            return None
+        return self._object(name, self._json(name))
+
+    def key(self, name: str) -> dict[str, Any] | None:
+        value = self._json(name)
+        # `supabase gen signing-key` keeps keys in a list; the first one signs.
+        return self._object(name, value[0] if isinstance(value, list) and value else value)
+
+    def _json(self, name: str) -> Any:
         try:
-            document = json.loads(value)
+            return json.loads(self.text(name) or "null")
         except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            self.problems.append(f"{name} must be a JSON object.")
-            return None
-        return document
+            return name  # neither an object nor absent
+
+    def _object(self, name: str, value: Any) -> dict[str, Any] | None:
+        if value is None or isinstance(value, dict):
+            return value
+        self.problems.append(f"{name} must be a JSON object.")
+        return None
 
 
 def _problems(settings: Settings) -> list[str | None]:

@@ -11,7 +11,7 @@ import pytest
 from _shared import __version__
 from _shared.errors import SettingsError
 from _shared.settings import Settings, authority
-from tests.unit.functions.support import SECRET, SIGNING_KEY
+from tests.unit.functions.support import SECRET, SIGNING_KEY, make_signing_key
 
 ENVIRONMENT = {
     "SUPABASE_URL": "https://abc.supabase.example/",
@@ -52,6 +52,13 @@ def test_everything_can_be_set() -> None:
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert (settings.pool_size, settings.log_level) == (3, "DEBUG")
     assert settings.jwks == {"keys": []}
+
+
+def test_signing_key_as_the_cli_writes_it() -> None:
+    """The first key of the file that `supabase gen signing-key` keeps can be given as it is."""
+    keys = json.dumps([SIGNING_KEY, make_signing_key("key-2")])
+    settings = Settings.from_environment(ENVIRONMENT | {"SIMPOOL_SIGNING_KEY": keys})
+    assert settings.signing_key == SIGNING_KEY
 
 
 def test_every_missing_variable_is_named_at_once() -> None:
