@@ -16,6 +16,7 @@ from node.auth import NodeKey
 from node.config import Settings
 from node.daemon import key_path
 from node.doctor import Finding, PoolExamination, check_engine, check_machine
+from tests.unit.node.engines import CountingEngine
 from tests.unit.node.terminal import NOW, POOL, FakePool
 
 if TYPE_CHECKING:
@@ -277,19 +278,19 @@ def test_an_engine_that_does_not_compile_is_found(
     assert "numba" in str(finding.fix)
 
 
-class WrongEngine:
-    """An engine that answers something else than it should."""
-
-    name = "combat"
-    version = "0.0.0"
-
-
+@pytest.mark.parametrize(
+    ("version", "answer", "health"),
+    [("1", "right", "ok"), ("1", "wrong", "fail"), ("2", "right", "warn")],
+)
 def test_an_engine_that_answers_wrong_is_found(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, version: str, answer: str, health: str
 ) -> None:
     """A machine that computes otherwise than others must not be a node."""
-    monkeypatch.setattr(doctor, "load_engine", lambda *_: WrongEngine())
-    monkeypatch.setattr(doctor, "answer_of", lambda _: "0" * 64)
+    engine = CountingEngine()
+    engine.version = version
+    monkeypatch.setattr(doctor, "load_engine", lambda *_: engine)
+    monkeypatch.setattr(doctor, "answer_of", lambda _: answer)
+    monkeypatch.setattr(doctor, "KNOWN_ANSWERS", {("combat", "1"): "right"})
     finding = check_engine(settings)
-    assert finding.health == "fail"
-    assert "wrong answer" in finding.found
+    assert finding.health == health
+    assert (finding.fix is None) == (health == "ok")
