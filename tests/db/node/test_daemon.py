@@ -8,19 +8,23 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+from local.config import Settings as LocalSettings
+from local.stack import Stack
 from node.config import Settings
 from node.daemon import Daemon
+from node.engine import ConfigError, Problem
 from node.engine.results import digest
+from node.model import Finished
+from node.spool import Spool
 from tests.unit.node.gated import GatedEngine, counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from local.stack import Stack
     from node.engine import Engine
     from node.model import Event
-    from tests.databases import TestDatabase
+    from tests.databases import DatabaseServer, TestDatabase
 
 CONFIG = json.dumps({"engine": "combat", "schema": 1}, separators=(",", ":"))
 REGISTRATION = {
@@ -154,3 +158,154 @@ async def test_a_node_is_claimed_runs_a_job_and_leaves(
         daemon.stop()
         await until(lambda: daemon.snapshot().state == "stopped")
     assert not list((tmp_path / "node" / "spool").glob("*"))
+
+
+async def test_results_of_a_killed_node_are_delivered_by_the_next_start(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """A finished result waits on disk, and its job has the same digest as ever."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    config = settings(stack, tmp_path / "node")
+    engine.gate.clear()
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        job_id = await owner.submit(100)
+        await asyncio.to_thread(engine.running.acquire)
+        lease = next(iter(daemon._state.workload.ledger.assignments.values())).chunk
+    count = lease.iterations
+    result = counted(7, lease.seed_offset, count)
+    Spool(tmp_path / "node" / "spool").put(
+        Finished(lease.chunk_id, lease.lease_token, "completed", result)
+    )
+    engine.gate.set()
+    async with node(config, engine, watcher) as daemon:
+        job = await owner.result(job_id)
+        assert job["result"]["digest"] == digest(counted(7, 0, 100))
+        assert (lease.seed_offset, count) not in engine.ran
+        await until(lambda: daemon.snapshot().chunks_completed)
+    assert watcher.count("claim_code") == 1
+    assert not list((tmp_path / "node" / "spool").glob("*"))
+
+
+async def test_without_any_message_the_node_still_does_everything(
+    database_server: DatabaseServer, database: TestDatabase, tmp_path: Path
+) -> None:
+    """Losing every push costs time, nothing else."""
+    deaf = LocalSettings(data_dir=tmp_path / "local", api_port=0, db_port=0, drop_messages=1.0)
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    async with Stack(deaf, server=database_server.server, database=database.name) as stack:
+        config = settings(stack, tmp_path / "node", claim_poll_interval=0.2, poll_interval=0.2)
+        async with node(config, engine, watcher) as daemon:
+            await claimed(daemon, owner, watcher)
+            job = await owner.result(await owner.submit(1000))
+            assert job["result"]["digest"] == digest(counted(7, 0, 1000))
+
+
+async def test_a_cut_subscription_comes_back_and_finds_what_it_missed(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """The job is submitted while nobody listens; the next join asks for it."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    config = settings(stack, tmp_path / "node", poll_interval=300.0, heartbeat_interval=300.0)
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        await until(lambda: daemon.snapshot().connection == "live")
+        subscription = daemon._subscription
+        assert subscription is not None
+        await subscription._client.close()
+        job = await owner.result(await owner.submit(100))
+        assert job["result"]["digest"] == digest(counted(7, 0, 100))
+        await until(lambda: watcher.count("subscribed") == 2)
+    assert watcher.count("subscription_lost") == 1
+
+
+async def test_the_owners_settings_apply_live(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """Workers, pause and resume arrive by push, and the running chunk is not disturbed."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    config = settings(stack, tmp_path / "node", heartbeat_interval=300.0)
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        resize = "select public.update_node_settings(%s, max_parallel => %s)"
+        pause = "select public.update_node_settings(%s, paused => true)"
+        resume = "select public.update_node_settings(%s, max_parallel => %s, paused => false)"
+        node_id = daemon.snapshot().node_id
+        await owner.call(resize, node_id, 4)
+        await until(lambda: daemon.snapshot().workers_size == 4)
+        await owner.call(pause, node_id)
+        await until(lambda: daemon.snapshot().paused)
+        job_id = await owner.submit(100)
+        await owner.call(resume, node_id, 1)
+        await until(lambda: daemon.snapshot().workers_size == 1)
+        assert (await owner.result(job_id))["status"] == "completed"
+
+
+async def test_a_cancelled_job_frees_its_workers(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """By push, in mid-chunk."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    engine.gate.clear()
+    config = settings(stack, tmp_path / "node", heartbeat_interval=300.0)
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        job_id = await owner.submit(100)
+        await asyncio.to_thread(engine.running.acquire)
+        await owner.call("select public.cancel_job(%s)", job_id)
+        await until(lambda: daemon.snapshot().workers_busy == 0)
+    assert watcher.count("chunk_accepted") == 0
+
+
+async def test_a_node_that_drains_too_long_gives_its_chunks_back(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """Another node may take them at once, without waiting for the lease to expire."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    engine.gate.clear()
+    config = settings(stack, tmp_path / "node", drain_timeout=0.1)
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        await owner.submit(100)
+        await asyncio.to_thread(engine.running.acquire)
+        daemon.stop()
+        await until(lambda: daemon.snapshot().state == "stopped")
+    leases = await owner.call("select array_agg(failure) from public.sim_chunks")
+    assert set(leases) == {"released"}
+
+
+async def test_a_node_that_the_pool_has_forgotten_introduces_itself_again(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """Its key is all it needs; its owner enters a new code."""
+    owner, watcher, engine = Owner(database), Watcher(), GatedEngine()
+    config = settings(stack, tmp_path / "node", heartbeat_interval=0.2)
+    async with node(config, engine, watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        first = daemon.snapshot().node_id
+        with database.connect_as_admin() as connection, connection.transaction():
+            # a heartbeat locks this row before the node's
+            connection.execute("select from private.node_heartbeats for update")
+            connection.execute("delete from public.nodes")
+        await until(lambda: len(watcher.codes) == 2)
+        await claimed(daemon, owner, watcher)
+        assert daemon.snapshot().node_id != first
+
+
+async def test_a_job_that_cannot_run_fails_with_the_engines_reason(
+    stack: Stack, database: TestDatabase, tmp_path: Path
+) -> None:
+    """One refusal of the config is enough: no other node can do better."""
+
+    class Picky(GatedEngine):
+        def prepare(self, *_: Any) -> Any:
+            raise ConfigError([Problem("/spec", "is missing", "name one")])
+
+    owner, watcher = Owner(database), Watcher()
+    async with node(settings(stack, tmp_path / "node"), Picky(), watcher) as daemon:
+        await claimed(daemon, owner, watcher)
+        job_id = await owner.submit(100)
+        query = "select error from public.sim_jobs where id = %s and status = 'failed'"
+        await until(lambda: owner.call(query, job_id))
+        assert "/spec: is missing (name one)" in await owner.call(query, job_id)
+    assert watcher.count("chunk_failed") >= 1
