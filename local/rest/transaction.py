@@ -91,7 +91,7 @@ async def run(connection: Connection, transaction: Transaction, operation: Opera
         commands.append(operation.explain)
     if not operation.checks_result:
         commands.append(_COMMIT)
-    async with _autocommit(connection):
+    async with _rolled_back_on_error(connection):
         cursors = [AsyncRawCursor(connection) for _ in commands]
         async with connection.pipeline():
             for cursor, command in zip(cursors, commands, strict=True):
@@ -106,19 +106,16 @@ async def run(connection: Connection, transaction: Transaction, operation: Opera
 
 
 @contextlib.asynccontextmanager
-async def _autocommit(connection: Connection) -> AsyncIterator[None]:
-    """Leave begin and commit to us; afterwards the connection is as the pool knows it."""
-    before = connection.autocommit
-    if not before:
-        await connection.set_autocommit(True)
+async def _rolled_back_on_error(connection: Connection) -> AsyncIterator[None]:
+    """Begin and commit are ours to say, and what fails leaves nothing open."""
+    await connection.set_autocommit(True)
     try:
         yield
     except BaseException:
-        await connection.rollback()
+        # A connection that is lost has nothing open; what is told is how it was lost.
+        with contextlib.suppress(psycopg.Error):
+            await connection.rollback()
         raise
-    finally:
-        if not before and not connection.closed:
-            await connection.set_autocommit(False)
 
 
 def _result(cursor: AsyncRawCursor[Any]) -> Result:

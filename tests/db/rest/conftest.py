@@ -91,7 +91,11 @@ class Api:
 async def open_api(database: TestDatabase, directory: Path) -> AsyncIterator[Api]:
     """The API over a database."""
     async with AsyncConnectionPool(
-        database.authenticator_dsn, min_size=1, max_size=4, open=False
+        database.authenticator_dsn,
+        min_size=1,
+        max_size=4,
+        open=False,
+        check=AsyncConnectionPool.check_connection,
     ) as pool:
         context = Context(
             settings=Settings(data_dir=directory, api_port=0, db_port=0),
