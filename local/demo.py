@@ -39,6 +39,7 @@ def main() -> int:
     console = Console(highlight=False)
     began = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="simpool-demo-"))
+    directory.chmod(0o711)  # Postgres runs as another user when we are root
     try:
         seconds_to_result = asyncio.run(Demo(console, directory).run())
     except LocalError as error:

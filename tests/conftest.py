@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from local.config import Settings
 from local.stack import Stack
-from tests.databases import DatabaseServer, TestDatabase, open_server
+from tests.databases import DatabaseServer, TestDatabase, open_server, public_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,6 +21,13 @@ def database_server() -> Iterator[DatabaseServer]:
     """The Postgres server of this session."""
     with open_server() as server:
         yield server
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """A temporary directory that the user of Postgres can enter, also when we are root."""
+    with public_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

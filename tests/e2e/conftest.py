@@ -28,9 +28,9 @@ def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture
-async def pool(tmp_path: Path, engine_cache: Path) -> AsyncIterator[Pool]:
+async def pool(public_path: Path, tmp_path: Path, engine_cache: Path) -> AsyncIterator[Pool]:
     """A pool without nodes; what a test starts in it is stopped after the test."""
-    settings = Settings(data_dir=tmp_path / "pool", api_port=0, db_port=0, seed=1)
+    settings = Settings(data_dir=public_path / "pool", api_port=0, db_port=0, seed=1)
     async with AsyncExitStack() as resources:
         stack = await resources.enter_async_context(Stack(settings))
         yield await Pool.open(stack, resources, tmp_path, engine_cache)

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -15,18 +14,13 @@ import psycopg
 import pytest
 
 from local.keys import PUBLISHABLE_KEY
-from tests.databases import public_directory
 from tests.db.local.processes import run, until, up
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
+def data_dir(public_path: Path) -> Path:
     """Where a stand-in keeps everything."""
-    with public_directory() as directory:
-        yield directory / "data"
+    return public_path / "data"
 
 
 def execute(dsn: str, query: str) -> list[tuple[object, ...]]:
