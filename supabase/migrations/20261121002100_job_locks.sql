@@ -12,6 +12,10 @@
 -- nothing is left to lease then, so it holds the job alone, has waited for everybody who shared it,
 -- and sees all results. No completion waits for another while ranges are left.
 
+-- Plans are pinned in the same spirit. A table that is empty when a session plans its statements
+-- may hold a million rows before anybody analyses it, so the functions that are called often set
+-- plan_cache_mode and enable_seqscan for all they call: every statement of theirs has its index.
+
 create function private.job_lock_key(job_id uuid)
 returns bigint
 language plpgsql

@@ -62,27 +62,21 @@ as $$
 declare
   v_buckets record;
 begin
-  select
-    count(*) as filled,
-    bool_and(
-      entries.key ~ '^(0|-?[1-9][0-9]*)$' and entries.value::text ~ '^[1-9][0-9]{0,17}$'
-    ) as are_counts
-  into v_buckets
-  from jsonb_each(histogram_problem.metric -> 'histogram') as entries;
-  if v_buckets.are_counts is not true then
+  -- one look at the text of all buckets is ten times faster than one at each
+  if coalesce((histogram_problem.metric -> 'histogram')::text, '') !~
+    '^{("(0|-?[1-9][0-9]*)": [1-9][0-9]{0,15}(, )?)+}$'
+  then
     return 'histogram';
   end if;
-
   select
-    sum(entries.value::numeric) as counted,
-    min(entries.key::numeric) as lowest,
-    max(entries.key::numeric) as highest
+    sum(buckets.value::numeric) as counted,
+    min(buckets.key::numeric) as lowest,
+    max(buckets.key::numeric) as highest
   into v_buckets
-  from jsonb_each(histogram_problem.metric -> 'histogram') as entries;
+  from jsonb_each(histogram_problem.metric -> 'histogram') as buckets;
   if v_buckets.counted <> (histogram_problem.metric ->> 'n')::numeric
     or v_buckets.lowest > (histogram_problem.metric ->> 'min')::numeric
     or v_buckets.highest > (histogram_problem.metric ->> 'max')::numeric
-    or v_buckets.highest < v_buckets.lowest
   then
     return 'histogram';
   end if;
@@ -188,8 +182,16 @@ as $$
 begin
   if jsonb_typeof(counters_problem.counters) is distinct from 'object' or exists (
     select from jsonb_each(counters_problem.counters) as entries
-    where not coalesce(private.is_whole(entries.value), false)
-      or entries.value #>> '{}' like '-%'
+    -- is_whole() inline: a result has hundreds of counters
+    where not case jsonb_typeof(entries.value)
+      when 'number' then
+        entries.value::numeric between 0 and 9007199254740991
+        and scale(entries.value::numeric) = 0
+      when 'string' then
+        entries.value #>> '{}' ~ '^[1-9][0-9]*$'
+        and (entries.value #>> '{}')::numeric > 9007199254740991
+      else false
+    end
   ) then
     return 'counters';
   end if;

@@ -21,13 +21,13 @@ begin
           'iterations', chunks.iterations,
           'lease_token', chunks.lease_token,
           'lease_expires_at', chunks.lease_expires_at
-        ) order by ids.position
+        ) order by array_position(describe_chunks.chunk_ids, chunks.id)
       ), '[]'
     )
-    from unnest(describe_chunks.chunk_ids) with ordinality as ids (id, position)
-    join public.sim_chunks as chunks on chunks.id = ids.id
+    from public.sim_chunks as chunks
     join public.sim_jobs as jobs on jobs.id = chunks.job_id
     join public.sim_configs as configs on configs.hash = chunks.config_hash
+    where chunks.id = any(describe_chunks.chunk_ids)
   );
 end;
 $$;

@@ -42,10 +42,13 @@ begin
     ), '{}')
     from jsonb_array_elements(read_finished.finished) with ordinality as items (item, position)
     -- a lease of another node, or another lease, is as unknown as one that never was
-    left join public.sim_chunks as chunks
-      on chunks.id = (items.item ->> 'chunk_id')::uuid
-      and chunks.node_id = read_finished.node_id
-      and chunks.lease_token = (items.item ->> 'lease_token')::uuid
+    left join lateral (
+      select leases.job_id, leases.iterations, leases.seed_offset, leases.config_hash
+      from public.sim_chunks as leases
+      where leases.id = (items.item ->> 'chunk_id')::uuid
+        and leases.node_id = read_finished.node_id
+        and leases.lease_token = (items.item ->> 'lease_token')::uuid
+    ) as chunks on true
     left join public.sim_configs as configs on configs.hash = chunks.config_hash
   );
 end;
@@ -62,21 +65,29 @@ set search_path = ''
 as $$
 begin
   return query
+  with wanted as (
+    select
+      items.job_id,
+      bool_or(
+        items.status <> 'completed' or items.problem is not null or chunks.status = 'failed'
+      ) as alone,
+      min(items.result ->> 'engine_version') as lowest_version,
+      max(items.result ->> 'engine_version') as highest_version
+    from unnest(jobs_to_lock.items) as items
+    join public.sim_chunks as chunks on chunks.id = items.chunk_id
+    where items.job_id is not null
+    group by items.job_id
+  )
   select
-    items.job_id,
-    bool_or(
-      items.status <> 'completed'
-      or items.problem is not null
-      or chunks.status = 'failed'
-      or jobs.target_error is not null
-      or jobs.engine_version is distinct from items.result ->> 'engine_version'
-      or private.is_fully_leased(items.job_id)
-    )
-  from unnest(jobs_to_lock.items) as items
-  join public.sim_chunks as chunks on chunks.id = items.chunk_id
-  join public.sim_jobs as jobs on jobs.id = items.job_id
-  group by items.job_id
-  order by private.job_lock_key(items.job_id);
+    wanted.job_id,
+    wanted.alone
+    or jobs.target_error is not null
+    or jobs.engine_version is distinct from wanted.lowest_version
+    or jobs.engine_version is distinct from wanted.highest_version
+    or private.is_fully_leased(wanted.job_id)
+  from wanted
+  join public.sim_jobs as jobs on jobs.id = wanted.job_id
+  order by private.job_lock_key(wanted.job_id);
 end;
 $$;
 
@@ -165,20 +176,24 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_pinned text;
 begin
-  update public.sim_jobs as jobs
-  set engine_version = pin_engine_version.engine_version
-  where jobs.id = pin_engine_version.job_id and jobs.engine_version is null;
-  return exists (
-    select from public.sim_jobs as jobs
-    where jobs.id = pin_engine_version.job_id
-      and jobs.engine_version = pin_engine_version.engine_version
-  );
+  select jobs.engine_version into v_pinned
+  from public.sim_jobs as jobs where jobs.id = pin_engine_version.job_id;
+  if v_pinned is null then
+    update public.sim_jobs as jobs
+    set engine_version = pin_engine_version.engine_version
+    where jobs.id = pin_engine_version.job_id and jobs.engine_version is null;
+    return true;
+  end if;
+  return v_pinned = pin_engine_version.engine_version;
 end;
 $$;
 
 comment on function private.pin_engine_version(uuid, text) is
-'The first accepted result decides the job''s engine version; false for any other.';
+'The first accepted result decides the job''s engine version; false for any other. The caller holds '
+'the job while it has none.';
 
 create function private.withdraw_range(job_id uuid, seed_offset bigint)
 returns void

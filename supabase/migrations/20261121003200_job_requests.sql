@@ -233,6 +233,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_user_id uuid := private.require_user();
@@ -341,6 +344,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_job public.sim_jobs;
@@ -386,6 +392,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_job public.sim_jobs;
@@ -445,6 +454,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set jit = 'off'
 as $$
 begin
   return private.describe_progress(private.require_own_job(job_progress.id));

@@ -264,6 +264,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_node public.nodes := private.require_key(unregister_node.public_key);

@@ -1,0 +1,192 @@
+"""Submitting, cancelling, retrying."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tests.db.schema.pool import CONFIG, completed, detail
+
+if TYPE_CHECKING:
+    from tests.db.schema.pool import Pool
+
+
+def test_a_submit_answers_the_job(pool: Pool) -> None:
+    """With the hash of the exact text, and the seed that it will run with."""
+    user = pool.user()
+    job = user.submit(1000, seed=5)
+    assert job["config_hash"] == hashlib.sha256(CONFIG.encode()).hexdigest()
+    assert (job["status"], job["total_iterations"], job["seed"]) == ("pending", 1000, 5)
+    assert job["repeated"] is False
+
+
+def test_a_job_without_a_seed_gets_a_random_one(pool: Pool) -> None:
+    """Not negative, different each time, and exact in every JSON reader."""
+    user = pool.user()
+    seeds = {user.submit()["seed"] for _ in range(10)}
+    assert len(seeds) == 10
+    assert all(0 <= seed < 2**53 for seed in seeds)
+
+
+def test_a_submit_is_one_row_whatever_its_iterations(pool: Pool) -> None:
+    """No chunk exists before a node takes it."""
+    user = pool.user()
+    user.submit(10**9)
+    assert pool.scalar("select count(*) from public.sim_chunks") == 0
+    assert pool.scalar("select count(*) from private.uncut_ranges") == 8
+    assert pool.scalar("select sum(end_iteration - first_iteration) from private.uncut_ranges") == (
+        10**9
+    )
+
+
+def test_a_repeated_submit_answers_the_first_job(pool: Pool) -> None:
+    """The key is the user's own: another user's is another job."""
+    one, other = pool.user(), pool.user()
+    first = one.submit(idempotency_key="a")
+    assert one.submit(idempotency_key="a") == {**first, "repeated": True}
+    assert other.submit(idempotency_key="a")["id"] != first["id"]
+    assert one.submit(idempotency_key="b")["id"] != first["id"]
+
+
+def test_a_key_is_not_reused_for_another_job(pool: Pool) -> None:
+    """The refusal names the job that has it."""
+    user = pool.user()
+    job = user.submit(1000, idempotency_key="a")
+    with pytest.raises(psycopg.Error, match="another job") as caught:
+        user.submit(2000, idempotency_key="a")
+    assert caught.value.sqlstate == "PT409"
+    assert detail(caught.value) == {"code": "CONFLICT", "job_id": job["id"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("iterations", 0),
+        ("iterations", 10**9 + 1),
+        ("iterations", None),
+        ("config_json", "{"),
+        ("config_json", "[]"),
+        ("config_json", "{}"),
+        ("config_json", None),
+        ("config_json", '{"engine":1}'),
+        ("config_json", '{"engine":""}'),
+        ("config_json", '{"engine":"a\\u0000"}'),
+        ("config_json", '{"engine":"' + "a" * (1 << 20) + '"}'),
+        ("seed", -1),
+        ("priority", "urgent"),
+        ("access_type", "everybody"),
+        ("target_error", 0.0),
+        ("target_error", 1.0),
+        ("target_error", "NaN"),
+        ("deadline_at", "2020-01-01"),
+        ("idempotency_key", ""),
+    ],
+)
+def test_a_submit_out_of_bounds_is_refused(pool: Pool, field: str, value: Any) -> None:
+    """The refusal names the field, and nothing is stored."""
+    user = pool.user()
+    with pytest.raises(psycopg.Error) as caught:
+        user.submit(**{field: value})
+    assert caught.value.sqlstate == "PT400"
+    assert list(detail(caught.value)["fields"]) == [field]
+    assert pool.scalar("select count(*) from public.sim_configs") == 0
+    assert pool.scalar("select count(*) from public.sim_jobs") == 0
+
+
+def test_a_config_may_name_a_rotation_that_its_user_may_read(pool: Pool) -> None:
+    """Own or public; a stranger's private one is as absent as none."""
+    owner, stranger = pool.user(), pool.user()
+    saved = owner.call("save_rotation", slug="st", name="Single target", script="{}")
+    config = '{"engine":"combat","rotation":{"checksum":"' + saved["checksum"] + '"}}'
+    assert owner.submit(config_json=config)["status"] == "pending"
+    with pytest.raises(psycopg.Error, match="rotation") as caught:
+        stranger.submit(config_json=config)
+    assert caught.value.sqlstate == "PT404"
+    owner.call("save_rotation", slug="st", name="Single target", script="{}", is_public=True)
+    assert stranger.submit(config_json=config)["status"] == "pending"
+
+
+def test_a_rotation_keeps_every_version(pool: Pool) -> None:
+    """The same script again is no new version."""
+    user = pool.user()
+    versions = [
+        user.call("save_rotation", slug="st", name="Single target", script=script)
+        for script in ("one", "two", "two")
+    ]
+    assert [version["current_version"] for version in versions] == [1, 2, 2]
+    assert versions[1]["checksum"] == hashlib.sha256(b"two").hexdigest()
+    assert pool.scalar("select count(*) from public.rotation_versions") == 2
+
+
+def test_a_config_never_changes(pool: Pool) -> None:
+    """Not even for the owner of the database."""
+    pool.user().submit()
+    with pytest.raises(psycopg.Error, match="never changes"):
+        pool.admin.execute("update public.sim_configs set config_json = '{}'")
+
+
+def test_a_hash_is_that_of_its_text(pool: Pool) -> None:
+    """A row that lies about its hash cannot exist."""
+    with pytest.raises(psycopg.errors.CheckViolation, match="hash_is_the_sha256"):
+        pool.admin.execute(
+            "insert into public.sim_configs (hash, config_json) values ('0', %s)", (CONFIG,)
+        )
+
+
+def test_cancelling_stops_the_nodes(pool: Pool) -> None:
+    """They are told which chunks to drop; cancelling again changes nothing."""
+    user = pool.user()
+    job = user.submit()
+    node = pool.node(user)
+    chunks = node.take(2)
+    answer = user.call("cancel_job", id=job["id"])
+    assert answer["status"] == "cancelled"
+    (message,) = pool.messages(f"node:{node.id}", "cancel")
+    assert sorted(message["chunk_ids"]) == sorted(chunk["chunk_id"] for chunk in chunks)
+    assert user.call("cancel_job", id=job["id"]) == answer
+    assert node.take() == []
+
+
+def test_a_cancelled_job_can_be_run_on(pool: Pool) -> None:
+    """Its completed chunks are not run again."""
+    user = pool.user()
+    job = user.submit(1000)
+    node = pool.node(user)
+    first, _ = node.take(2)
+    node.outcome(completed(first))
+    user.call("cancel_job", id=job["id"])
+    user.call("retry_job", id=job["id"])
+    node.work()
+    assert user.job(job)["status"] == "completed"
+    assert pool.scalar("select count(*) from public.sim_chunks where seed_offset = 0") == 1
+
+
+def test_a_finished_job_is_neither_cancelled_nor_retried(pool: Pool) -> None:
+    """The result is final."""
+    user = pool.user()
+    job = user.submit(10)
+    pool.node(user).work()
+    for function in ("cancel_job", "retry_job"):
+        with pytest.raises(psycopg.Error, match="completed") as caught:
+            user.call(function, id=job["id"])
+        assert caught.value.sqlstate == "PT409"
+
+
+@pytest.mark.parametrize("function", ["cancel_job", "retry_job", "job_progress"])
+def test_a_job_of_another_user_does_not_exist(pool: Pool, function: str) -> None:
+    """Not even to be refused."""
+    job = pool.user().submit()
+    with pytest.raises(psycopg.Error, match="no such job") as caught:
+        pool.user().call(function, id=job["id"])
+    assert caught.value.sqlstate == "PT404"
+
+
+def test_a_node_cannot_act_as_a_user(pool: Pool) -> None:
+    """Its token names a node."""
+    node = pool.node()
+    with pytest.raises(psycopg.Error, match="not a node") as caught:
+        node.connection.execute('select public.submit_job(\'{"engine":"x"}\', 1)')
+    assert caught.value.sqlstate == "PT403"

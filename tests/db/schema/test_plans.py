@@ -1,0 +1,106 @@
+"""The plans of the hot path, with statistics that know nothing of what the tables hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.db.schema.pool import completed
+
+if TYPE_CHECKING:
+    from tests.db.schema.pool import Pool
+
+#: tables that grow with jobs, chunks or nodes: no statement of the hot path may read one whole
+GROWING = (
+    "public.sim_jobs",
+    "public.sim_chunks",
+    "public.sim_configs",
+    "public.nodes",
+    "public.node_access",
+    "public.compute_devices",
+    "private.node_heartbeats",
+    "private.open_jobs",
+    "private.uncut_ranges",
+    "private.reopened_ranges",
+    "private.job_partials",
+    "private.job_nodes",
+)
+
+
+@pytest.fixture
+def scans(pool: Pool) -> Pool:
+    """A pool that is empty for the planner and full in fact."""
+    for table in GROWING:
+        pool.admin.execute(f"alter table {table} set (autovacuum_enabled = off)")
+        pool.admin.execute(f"vacuum analyze {table}")
+    stranger = pool.user()
+    for number in range(40):
+        stranger.submit(100, config_json=f'{{"engine":"e{number}"}}')
+        pool.node(stranger)
+    return pool
+
+
+def _sequential_scans(pool: Pool) -> dict[str, int]:
+    pool.admin.execute("select pg_stat_force_next_flush()")
+    return dict(
+        pool.rows(
+            "select schemaname || '.' || relname, seq_scan from pg_stat_all_tables"
+            " where schemaname in ('public', 'private')"
+        )
+    )
+
+
+def test_the_hot_path_reads_no_growing_table_whole(scans: Pool) -> None:
+    """Submit, dispatch, exchange and heartbeat use an index for every statement."""
+    pool = scans
+    user = pool.user()
+    nodes = [pool.node(user), pool.node(user)]
+    for node in nodes:
+        node.exchange(slots=1)
+        node.connection.execute("select pg_stat_force_next_flush()")
+    before = _sequential_scans(pool)
+
+    job = user.submit(20_000)
+    for _ in range(8):
+        for node in nodes:
+            running = node.take(2)
+            node.heartbeat(running=[chunk["chunk_id"] for chunk in running])
+            node.exchange([completed(chunk) for chunk in running], slots=0)
+            node.heartbeat()
+    user.progress(job)
+    for connection in (user.connection, *(node.connection for node in nodes)):
+        connection.execute("select pg_stat_force_next_flush()")
+        connection.execute("select 1")
+
+    after = _sequential_scans(pool)
+    assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
+    assert user.progress(job)["completed_chunks"] > 20
+
+
+def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool) -> None:
+    """How many chunks the job has had does not matter."""
+    pool = scans
+    pool.configure(chunk_iterations_max=10, progress_period="1 hour")
+    user = pool.user()
+    user.submit(10**6)
+    node = pool.node(user)
+
+    def blocks() -> int:
+        chunks = node.take(1)
+        row = node.connection.execute(
+            "explain (analyze, buffers, format json)"
+            " select public.exchange_chunks(jsonb_build_array(%s::jsonb), 0)",
+            (__import__("json").dumps(completed(chunks[0])),),
+        ).fetchone()
+        assert row is not None
+        plan = row[0][0]["Plan"]
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+    few = min(blocks() for _ in range(5))
+    chunks = node.take(500)
+    for _ in range(4):
+        chunks = node.exchange([completed(chunk) for chunk in chunks], 500)["chunks"]
+    node.exchange([completed(chunk) for chunk in chunks])
+    many = min(blocks() for _ in range(5))
+    assert many < 2 * few
