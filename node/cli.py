@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,7 +17,7 @@ from node.commands.command import Context
 from node.errors import ConfigurationError, NodeError, PoolRefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 OK, INTERRUPTED = 0, 130
 
@@ -84,8 +84,18 @@ def _report(error: NodeError, words: Sequence[str], environ: Mapping[str, str]) 
     if {VERBOSE.flag, VERBOSE.short} & set(words) or environ.get(VERBOSE.variable):
         console.print_exception()
     console.print(Text("error: ", style="bold red"), Text(str(error)), sep="")
+    if isinstance(error, PoolRefusalError):
+        for place, problem in _problems(error.details):
+            console.print(Text(f"  {place}: {problem}"))
     if error.advice:
         console.print(Text(error.advice))
+
+
+def _problems(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the pool says of each field; what else it may tell is for programs."""
+    fields = details.get("fields", details)
+    if isinstance(fields, dict):
+        yield from ((key, value) for key, value in fields.items() if isinstance(value, str))
 
 
 def _document(error: NodeError) -> dict[str, object]:

@@ -10,11 +10,14 @@ from rich.table import Table
 
 from node.commands.command import Argument, Command, Context, signed_in
 from node.config import MAX_NAME_LENGTH, MAX_WORKERS
-from node.errors import CommandError
+from node.errors import CommandError, ConfigurationError
+from node.glyphs import GLYPHS
 from node.options import Option, printable, switch, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CODE_LENGTH = 6
 
 
 def run(context: Context) -> int:
@@ -50,7 +53,14 @@ async def _claim(context: Context) -> int:
 
 def _code(typed: str) -> str:
     """The code as the pool knows it, however it was typed."""
-    return "".join(character for character in typed.upper() if character.isalnum())
+    code = "".join(character for character in typed.upper() if character.isalnum())
+    if len(code) != CODE_LENGTH or not set(code) <= set(GLYPHS):
+        raise ConfigurationError(
+            f"{typed!r} is not a claim code",
+            advice="It is the six letters and digits that the node shows; I, O, 0 and 1 are never "
+            "among them.",
+        )
+    return code
 
 
 def _about(node: Mapping[str, Any]) -> Table:

@@ -90,6 +90,34 @@ def test_a_failure_is_one_line_and_advice(
     assert capsys.readouterr().err == "error: it [broke]\nRepair it.\n"
 
 
+def test_a_refusal_names_each_field(
+    environ: dict[str, str],
+    replaced: Callable[[Callable[[Context], int]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the pool says of single fields is shown, however it is nested."""
+    replaced(raising(PoolRefusalError("Not valid.", details={"body.name": "is missing", "n": 3})))
+    main(["status"], environ)
+    assert capsys.readouterr().err == "error: Not valid.\n  body.name: is missing\n"
+    replaced(raising(PoolRefusalError("Not valid.", details={"fields": {"seed": "is negative"}})))
+    main(["status"], environ)
+    assert capsys.readouterr().err == "error: Not valid.\n  seed: is negative\n"
+
+
+def test_a_defect_is_one_line_too(
+    environ: dict[str, str],
+    replaced: Callable[[Callable[[Context], int]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What nobody foresaw is told without a trace, and asks to be reported."""
+    replaced(raising(ZeroDivisionError("division by zero")))
+    assert main(["status"], environ) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: ZeroDivisionError: division by zero"
+    assert "report it" in lines[1]
+    assert len(lines) == 2
+
+
 def test_verbose_shows_the_trace(
     environ: dict[str, str],
     replaced: Callable[[Callable[[Context], int]], None],

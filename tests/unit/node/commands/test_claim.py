@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from node.commands.claim import COMMAND
-from node.errors import CommandError, PoolRefusalError
+from node.errors import CommandError, ConfigurationError, PoolRefusalError
 from tests.unit.node.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ def test_a_code_may_be_typed_as_people_do(shell: Shell, typed: str) -> None:
     """Case, blanks and dashes do not matter."""
     shell.call(COMMAND, {"code": typed})
     assert shell.pool.requests[0].url.params["code"] == "K7WQ2M"
+
+
+@pytest.mark.parametrize("typed", ["K7WQ2", "K7WQ2MM", "K7WQ20", "I7WQ2M", ""])
+def test_what_cannot_be_a_code_is_not_sent(shell: Shell, typed: str) -> None:
+    """A mistyped code is found here, before it costs an attempt."""
+    with pytest.raises(ConfigurationError, match="is not a claim code"):
+        shell.call(COMMAND, {"code": typed})
+    assert not shell.pool.requests
 
 
 def test_what_is_not_given_is_not_sent(shell: Shell) -> None:
