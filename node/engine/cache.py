@@ -50,6 +50,7 @@ def _take(path: Path) -> Path:
     directories = (version / str(number) for number in count())
     directory, lock = next((d, lock) for d in directories if (lock := _locked(d)))
     _held[path] = lock
+    _adopt_siblings(directory)
     return directory
 
 
