@@ -61,7 +61,7 @@ class Stack:
         settings: Settings,
         *,
         server: Server | None = None,
-        database: str = CRON_DATABASE,
+        database: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -69,7 +69,7 @@ class Stack:
         self.cluster = None if server else _cluster(settings)
         self._server = server or self.cluster or ExternalServer(settings.database)
         self._prepared = server is not None
-        self._database = database
+        self._database = database or _database_of(settings)
         self._clock = clock
         self._resources = AsyncExitStack()
         self._restarting = asyncio.Lock()
@@ -231,11 +231,19 @@ def _cluster(settings: Settings) -> Cluster | None:
     return None
 
 
+def _database_of(settings: Settings) -> str:
+    """The database that a DSN names; else the one that pg_cron serves."""
+    if settings.database in {EMBEDDED, SYSTEM}:
+        return CRON_DATABASE
+    return ExternalServer(settings.database).database or CRON_DATABASE
+
+
 @contextmanager
 def _listener(host: str, port: int) -> Iterator[socket.socket]:
     """The socket of the HTTP origin, taken first: a taken port stops us before anything runs."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    # asyncio turns off Nagle's delay (40 ms an answer) only where the protocol is named
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, take_port(host, port, "--api-port")))
         yield listener
