@@ -10,7 +10,7 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from random import Random, SystemRandom
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -79,13 +79,14 @@ class Daemon:
         on_event: Callable[[Event], None] = lambda _: None,
         registration: Mapping[str, Any] | None = None,
         engines: Callable[[str], Engine] = get_engine,
-        random: Random | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
         self._on_event = on_event
         self._registration = registration
         self._engines = engines
-        self._state = NodeState(_policy(settings), random or SystemRandom())
+        self._transport = transport
+        self._state = NodeState(_policy(settings), SystemRandom())
         self._inbox: asyncio.Queue[on.Stimulus | BaseException] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = ""
@@ -97,7 +98,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Be a node until it is stopped; raises DaemonError when it cannot be one any more."""
-        async with new_client(self._settings.request_timeout) as client:
+        async with new_client(self._settings.request_timeout, self._transport) as client:
             self._open(client)
             try:
                 await self._live()

@@ -24,10 +24,12 @@ CONNECT_TIMEOUT: Final = 10.0
 LONGEST_WAIT: Final = 3600.0  # a Retry-After beyond it is taken for a mistake
 
 
-def new_client(request_timeout: float) -> httpx.AsyncClient:
+def new_client(
+    request_timeout: float, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
     """A client that waits this long for an answer, and less for a connection."""
     timeout = httpx.Timeout(request_timeout, connect=min(CONNECT_TIMEOUT, request_timeout))
-    return httpx.AsyncClient(timeout=timeout)
+    return httpx.AsyncClient(timeout=timeout, transport=transport)
 
 
 async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:

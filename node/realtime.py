@@ -70,7 +70,11 @@ class Subscription:
 
     async def use_token(self, token: str) -> None:
         """Send a newer token before the old one runs out; without one the server hangs up."""
-        await self._client.set_auth(token)
+        try:
+            await self._client.set_auth(token)
+        except Exception as error:
+            logger.exception("A token could not be sent", extra=context("token_not_sent"))
+            self._lose(Lost(f"a newer token could not be sent: {error}"))
 
     async def run(self, token: str, on_joined: Callable[[], None]) -> Lost:
         """Join, deliver messages, and return why it ended."""
@@ -84,6 +88,10 @@ class Subscription:
             return Lost(f"HTTP {error.response.status_code} at the handshake")
         except (OSError, WebSocketException) as error:
             return Lost(str(error) or type(error).__name__)
+        except Exception as error:
+            # a defect of the library costs the node its pushes, not its life
+            logger.exception("The subscription broke", extra=context("subscription_broken"))
+            return Lost(f"{type(error).__name__}: {error}")
         finally:
             await self._dispose(channel)
 
@@ -93,10 +101,14 @@ class Subscription:
         def on_state(state: RealtimeSubscribeStates, error: Exception | None) -> None:
             if state == RealtimeSubscribeStates.SUBSCRIBED:
                 on_joined()
-            elif not self._lost.done():
-                self._lost.set_result(Lost(str(error) if error else f"the server says {state}"))
+            else:
+                self._lose(Lost(str(error) if error else f"the server says {state}"))
 
         return on_state
+
+    def _lose(self, lost: Lost) -> None:
+        if not self._lost.done():
+            self._lost.set_result(lost)
 
     async def _watch(self) -> Lost:
         # a listener that dies of an error of its own tells nobody and leaves `is_connected` true,

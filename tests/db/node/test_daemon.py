@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 from local.config import Settings as LocalSettings
@@ -125,7 +124,6 @@ async def node(config: Settings, engine: GatedEngine, watcher: Watcher) -> Async
         on_event=watcher,
         registration=REGISTRATION,
         engines=lambda _: cast("Engine", engine),
-        random=Random(0),  # noqa: S311  # jitter
     )
     task = asyncio.create_task(daemon.run(), name="node")
     try:

@@ -243,6 +243,37 @@ async def test_a_newer_token_reaches_the_open_channel() -> None:
         assert not task.done()
 
 
+async def test_a_token_that_cannot_be_sent_ends_the_subscription(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next one begins with it."""
+    listener = Listener()
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a defect of the library")
+
+    async with phoenix() as server, subscribed(server, listener) as (subscription, task):
+        monkeypatch.setattr(AsyncRealtimeChannel, "push", broken)
+        await subscription.use_token("jwt-2")
+        assert "a defect of the library" in (await lost(task)).reason
+
+
+async def test_a_defect_of_the_library_is_a_lost_subscription(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It costs the node its pushes, not its life."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a defect of the library")
+
+    listener = Listener()
+    monkeypatch.setattr(AsyncRealtimeChannel, "subscribe", broken)
+    async with phoenix() as server:
+        subscription = Subscription(server.url, "key", "node:1", listener.on_message)
+        ended = await subscription.run("jwt", listener.on_joined)
+    assert ended == Lost("RuntimeError: a defect of the library")
+
+
 async def test_a_cancelled_subscription_closes_its_socket() -> None:
     """And leaves no timer of the library behind."""
     listener = Listener()
