@@ -39,7 +39,7 @@ CONFIG_VARIABLE = "SIMPOOL_CONFIG"
 # Variables of the local stand-in and of the tests share our prefix and are not ours to judge.
 FOREIGN_PREFIXES = ("SIMPOOL_LOCAL_", "SIMPOOL_TEST_", "SIMPOOL_DEMO_", "SIMPOOL_BENCH_")
 MAX_WORKERS = 4096
-MAX_NAME_LENGTH = 100
+MAX_NAME_LENGTH = 80
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "screen", "text", "json")
 
@@ -145,7 +145,7 @@ OPTIONS: tuple[Option, ...] = (
         field="name",
         read=printable(MAX_NAME_LENGTH),
         wanted=f"1 to {MAX_NAME_LENGTH} printable characters",
-        help="name of this node, as its owner sees it",
+        help="name to register under (default: the hostname); its owner may change it later",
         metavar="NAME",
     ),
     Option(

@@ -63,10 +63,12 @@ class Hardware:
             "storage_total_gb": self.storage_total_gb,
         }
 
-    def registration(self, version: str, max_parallel: int | None = None) -> dict[str, Any]:
-        """The body of `node-register`."""
+    def registration(
+        self, version: str, max_parallel: int | None = None, name: str | None = None
+    ) -> dict[str, Any]:
+        """The body of `node-register`; a node is called by its hostname unless it has a `name`."""
         body = {
-            "hostname": self.hostname,
+            "hostname": name or self.hostname,
             "totalCores": self.cores.total,
             "enabledCores": self.enabled_cores(max_parallel),
             "version": version,

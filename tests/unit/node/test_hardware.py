@@ -87,6 +87,12 @@ def test_what_is_not_known_is_left_out() -> None:
     }
 
 
+def test_a_node_may_have_a_name_of_its_own() -> None:
+    """A name takes the place of the hostname."""
+    assert HARDWARE.registration("1.2.3")["hostname"] == "desk"
+    assert HARDWARE.registration("1.2.3", name="shed")["hostname"] == "shed"
+
+
 @pytest.mark.parametrize(("wanted", "enabled"), [(None, 4), (2, 2), (8, 8), (99, 8)])
 def test_workers_stay_within_the_machine(wanted: int | None, enabled: int) -> None:
     """The owner may go above the fast cores, but not above what the machine has."""
