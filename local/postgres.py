@@ -88,6 +88,11 @@ class ExternalServer:
 
     admin_dsn: str
 
+    @property
+    def database(self) -> str:
+        """The database that the DSN names."""
+        return urlsplit(self.admin_dsn).path.lstrip("/")
+
     def dsn(self, role: str, database: str = "postgres") -> str:
         """The DSN of `database` for `role`, with the password that the platform gives it."""
         parts = urlsplit(self.admin_dsn)

@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from local import bootstrap
+
 if TYPE_CHECKING:
     from tests.databases import TestDatabase
 
@@ -235,10 +237,37 @@ def test_a_schema_change_tells_the_rest_api(platform_database: TestDatabase) -> 
     assert (received.channel, received.payload) == ("pgrst", "reload schema")
 
 
+def partitions(connection: psycopg.Connection) -> list[str]:
+    """The days that realtime.messages has room for."""
+    rows = connection.execute("""
+        select inhrelid::regclass::text from pg_inherits
+        where inhparent = 'realtime.messages'::regclass order by 1
+    """)
+    return [row[0] for row in rows]
+
+
+def test_messages_have_a_partition_for_each_day(platform_database: TestDatabase) -> None:
+    """Yesterday to three days ahead are there; what is older than three days goes."""
+    admin = platform_database.connect_as_admin()
+    days = admin.execute("""
+        select 'realtime.messages_' || to_char(day, 'YYYY_MM_DD')
+        from generate_series(-1, 3) as offsets (days),
+          lateral (select (now() at time zone 'utc')::date + days) as dates (day)
+        order by 1
+    """).fetchall()
+    expected = [row[0] for row in days]
+    assert partitions(admin) == expected
+    admin.execute(f"drop table {expected[-1]}".encode())
+    admin.execute("""
+        create table realtime.messages_2020_01_01 partition of realtime.messages
+        for values from ('2020-01-01') to ('2020-01-02')
+    """)
+    bootstrap.keep_partitions(platform_database.server, platform_database.name)
+    assert partitions(admin) == expected
+
+
 def test_the_platform_can_be_applied_again(platform_database: TestDatabase) -> None:
     """A second start finds the platform and changes nothing."""
-    from local import bootstrap  # noqa: PLC0415
-
     before = _surface(platform_database.connect_as_admin())
     bootstrap.prepare_database(platform_database.server, platform_database.name)
     assert _surface(platform_database.connect_as_admin()) == before
