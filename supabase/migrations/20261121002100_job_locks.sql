@@ -13,8 +13,9 @@
 -- and sees all results. No completion waits for another while ranges are left.
 
 -- Plans are pinned in the same spirit. A table that is empty when a session plans its statements
--- may hold a million rows before anybody analyses it, so the functions that are called often set
--- plan_cache_mode and enable_seqscan for all they call: every statement of theirs has its index.
+-- may hold a million rows before anybody analyses it, so the functions that users and nodes call
+-- leave the planner one choice for all they call: generic plans, nested loops, index scans. Not
+-- bitmap scans, which never learn which entries of an index are dead.
 
 create function private.job_lock_key(job_id uuid)
 returns bigint

@@ -74,29 +74,33 @@ $$;
 comment on function private.has_fold(uuid, integer, smallint) is
 'Whether enough results of the level wait to be merged. Locks nothing.';
 
-create function private.fold_job(job_id uuid, segments integer[])
+create function private.fold_job(job_id uuid, segment integer, accepted bigint)
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_segment integer;
+  v_size integer;
   v_level smallint;
 begin
-  foreach v_segment in array fold_job.segments loop
+  select fold_size into strict v_size from private.settings;
+  -- as many rounds as keep up with what is handed in
+  for v_round in 0..fold_job.accepted / v_size loop
     v_level := 0;
-    while private.has_fold(fold_job.job_id, v_segment, v_level)
-      and private.fold_partials(fold_job.job_id, v_segment, v_level)
+    while private.has_fold(fold_job.job_id, fold_job.segment, v_level)
+      and private.fold_partials(fold_job.job_id, fold_job.segment, v_level)
     loop
       v_level := v_level + 1;
     end loop;
+    exit when v_level = 0;
   end loop;
 end;
 $$;
 
-comment on function private.fold_job(uuid, integer[]) is
-'Merges a bounded batch of each level that has one, so that the end of the job is cheap.';
+comment on function private.fold_job(uuid, integer, bigint) is
+'Merges results in batches, about as many as were just accepted, so that the end of the job is '
+'cheap.';
 
 create function private.progress_of_job(job_id uuid)
 returns jsonb

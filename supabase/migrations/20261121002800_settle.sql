@@ -13,6 +13,45 @@ create type private.finished_chunk as (
   problem text
 );
 
+create function private.read_finished_chunk(node_id uuid, item jsonb, item_position bigint)
+returns private.finished_chunk
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_chunk private.finished_chunk;
+  v_lease record;
+begin
+  v_chunk.position := read_finished_chunk.item_position;
+  v_chunk.chunk_id := (read_finished_chunk.item ->> 'chunk_id')::uuid;
+  v_chunk.lease_token := (read_finished_chunk.item ->> 'lease_token')::uuid;
+  v_chunk.status := read_finished_chunk.item ->> 'status';
+  v_chunk.error := left(read_finished_chunk.item ->> 'error', 2000);
+  v_chunk.retryable := coalesce((read_finished_chunk.item ->> 'retryable')::boolean, true);
+  -- a lease of another node, or another lease, is as unknown as one that never was
+  select chunks.job_id, chunks.iterations, chunks.seed_offset, configs.engine
+  into v_lease
+  from public.sim_chunks as chunks
+  join public.sim_configs as configs on configs.hash = chunks.config_hash
+  where chunks.id = v_chunk.chunk_id
+    and chunks.node_id = read_finished_chunk.node_id
+    and chunks.lease_token = v_chunk.lease_token;
+  v_chunk.job_id := v_lease.job_id;
+  if v_chunk.job_id is not null and v_chunk.status = 'completed' then
+    v_chunk.result := read_finished_chunk.item -> 'result';
+    v_chunk.digest := private.result_digest(v_chunk.result);
+    v_chunk.problem := private.result_problem(
+      v_chunk.result, v_lease.iterations, v_lease.seed_offset, v_lease.engine
+    );
+  end if;
+  return v_chunk;
+end;
+$$;
+
+comment on function private.read_finished_chunk(uuid, jsonb, bigint) is
+'One chunk that a node hands in, with its job and with what is wrong with the result.';
+
 create function private.read_finished(node_id uuid, finished jsonb)
 returns private.finished_chunk[]
 language plpgsql
@@ -20,42 +59,15 @@ stable
 set search_path = ''
 as $$
 begin
-  return (
-    select coalesce(array_agg(
-      row(
-        items.position,
-        (items.item ->> 'chunk_id')::uuid,
-        (items.item ->> 'lease_token')::uuid,
-        items.item ->> 'status',
-        items.item -> 'result',
-        private.result_digest(items.item -> 'result'),
-        left(items.item ->> 'error', 2000),
-        coalesce((items.item ->> 'retryable')::boolean, true),
-        chunks.job_id,
-        case
-          when items.item ->> 'status' = 'completed' then private.result_problem(
-            items.item -> 'result', chunks.iterations, chunks.seed_offset, configs.engine
-          )
-        end
-      )::private.finished_chunk
-      order by items.position
-    ), '{}')
+  return array(
+    select private.read_finished_chunk(read_finished.node_id, items.item, items.position)
     from jsonb_array_elements(read_finished.finished) with ordinality as items (item, position)
-    -- a lease of another node, or another lease, is as unknown as one that never was
-    left join lateral (
-      select leases.job_id, leases.iterations, leases.seed_offset, leases.config_hash
-      from public.sim_chunks as leases
-      where leases.id = (items.item ->> 'chunk_id')::uuid
-        and leases.node_id = read_finished.node_id
-        and leases.lease_token = (items.item ->> 'lease_token')::uuid
-    ) as chunks on true
-    left join public.sim_configs as configs on configs.hash = chunks.config_hash
+    order by items.position
   );
 end;
 $$;
 
-comment on function private.read_finished(uuid, jsonb) is
-'What a node hands in, with the job and with what is wrong with the result.';
+comment on function private.read_finished(uuid, jsonb) is 'What a node hands in, in order.';
 
 create function private.jobs_to_lock(items private.finished_chunk[])
 returns table (job_id uuid, alone boolean)
@@ -517,7 +529,7 @@ $$;
 comment on function private.settle_chunk(private.finished_chunk, boolean) is
 'Settles one lease and says what came of it. The caller has its job locked.';
 
-create function private.advance_job(job_id uuid, segments integer[], alone boolean)
+create function private.advance_job(job_id uuid, accepted uuid[], alone boolean)
 returns void
 language plpgsql
 volatile
@@ -533,12 +545,19 @@ begin
       return;
     end if;
   end if;
-  perform private.fold_job(advance_job.job_id, advance_job.segments);
+  perform private.fold_job(advance_job.job_id, segments.segment, segments.accepted)
+  from (
+    select (chunks.seed_offset / jobs.segment_iterations)::integer as segment, count(*) as accepted
+    from public.sim_chunks as chunks
+    join public.sim_jobs as jobs on jobs.id = chunks.job_id
+    where chunks.id = any(advance_job.accepted)
+    group by 1
+  ) as segments;
   perform private.report_progress(advance_job.job_id);
 end;
 $$;
 
-comment on function private.advance_job(uuid, integer[], boolean) is
+comment on function private.advance_job(uuid, uuid[], boolean) is
 'After results were accepted: finishes the job if they were the last, else folds and reports.';
 
 create function private.settle(node_id uuid, finished jsonb)
@@ -565,16 +584,13 @@ begin
     end if;
   end loop;
   for v_job in
-    select
-      chunks.job_id,
-      array_agg(distinct (chunks.seed_offset / jobs.segment_iterations)::integer) as segments
+    select chunks.job_id, array_agg(chunks.id) as accepted
     from public.sim_chunks as chunks
-    join public.sim_jobs as jobs on jobs.id = chunks.job_id
     where chunks.id = any(v_accepted)
     group by chunks.job_id
     order by private.job_lock_key(chunks.job_id)
   loop
-    perform private.advance_job(v_job.job_id, v_job.segments, v_job.job_id = any(v_held));
+    perform private.advance_job(v_job.job_id, v_job.accepted, v_job.job_id = any(v_held));
   end loop;
   return v_outcomes;
 end;

@@ -225,7 +225,7 @@ begin
     where chunks.node_id = resend_leases.node_id
       and chunks.status in ('pending', 'claimed', 'running')
       and chunks.id <> all(resend_leases.known)
-    order by chunks.created_at, chunks.id
+    order by chunks.created_at, chunks.job_id, chunks.seed_offset
     limit resend_leases.slots
     for update skip locked
   );
@@ -332,6 +332,9 @@ security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
 set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set enable_hashjoin = 'off'
+set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare

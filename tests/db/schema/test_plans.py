@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.db.schema.pool import completed
 
 if TYPE_CHECKING:
-    from tests.db.schema.pool import Pool
+    from tests.db.schema.pool import Node, Pool
 
 #: tables that grow with jobs, chunks or nodes: no statement of the hot path may read one whole
 GROWING = (
@@ -41,8 +42,9 @@ def scans(pool: Pool) -> Pool:
     return pool
 
 
-def _sequential_scans(pool: Pool) -> dict[str, int]:
-    pool.admin.execute("select pg_stat_force_next_flush()")
+def _sequential_scans(pool: Pool, *nodes: Node) -> dict[str, int]:
+    for caller in (nodes[0].owner, *nodes):
+        caller.connection.execute("select pg_stat_force_next_flush()")
     return dict(
         pool.rows(
             "select schemaname || '.' || relname, seq_scan from pg_stat_all_tables"
@@ -58,8 +60,7 @@ def test_the_hot_path_reads_no_growing_table_whole(scans: Pool) -> None:
     nodes = [pool.node(user), pool.node(user)]
     for node in nodes:
         node.exchange(slots=1)
-        node.connection.execute("select pg_stat_force_next_flush()")
-    before = _sequential_scans(pool)
+    before = _sequential_scans(pool, *nodes)
 
     job = user.submit(20_000)
     for _ in range(8):
@@ -69,11 +70,7 @@ def test_the_hot_path_reads_no_growing_table_whole(scans: Pool) -> None:
             node.exchange([completed(chunk) for chunk in running], slots=0)
             node.heartbeat()
     user.progress(job)
-    for connection in (user.connection, *(node.connection for node in nodes)):
-        connection.execute("select pg_stat_force_next_flush()")
-        connection.execute("select 1")
-
-    after = _sequential_scans(pool)
+    after = _sequential_scans(pool, *nodes)
     assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
     assert user.progress(job)["completed_chunks"] > 20
 
@@ -90,8 +87,8 @@ def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool) -> None:
         chunks = node.take(1)
         row = node.connection.execute(
             "explain (analyze, buffers, format json)"
-            " select public.exchange_chunks(jsonb_build_array(%s::jsonb), 0)",
-            (__import__("json").dumps(completed(chunks[0])),),
+            " select public.exchange_chunks(jsonb_build_array(%s), 0)",
+            (Jsonb(completed(chunks[0])),),
         ).fetchone()
         assert row is not None
         plan = row[0][0]["Plan"]
