@@ -156,7 +156,8 @@ def _not_found(
 def _suggestion(schema: Schema, name: Name, arguments: Sequence[str]) -> str | None:
     overloads = schema.functions.get(name, ())
     if not overloads:
-        similar = suggest(name.name, (each.name for each in schema.functions))
+        known = (each.name for each in schema.functions if each.schema == name.schema)
+        similar = suggest(name.name, known)
         return similar and f"Perhaps you meant to call the function {name.schema}.{similar}"
     listed = [", ".join(sorted(each.name for each in one.parameters)) for one in overloads]
     similar = suggest(", ".join(arguments), listed, likeness=0.33)

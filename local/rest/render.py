@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Composed, Identifier
 
-from local.rest.conditions import OPERATORS, TEXT_SEARCHES
 from local.rest.errors import not_embedded, order_not_to_one
 from local.rest.plan import is_null_test
+from local.rest.predicates import (
+    render_condition,
+    render_equality,
+    render_field,
+    render_logic,
+)
 from local.rest.statement import AND, COMMA, EMPTY, qualified
 from local.rest.syntax import Condition
 
@@ -20,15 +25,8 @@ if TYPE_CHECKING:
 
     from local.rest.plan import Embed, Node
     from local.rest.statement import Statement
-    from local.rest.syntax import Field, Order, SelectField, Term
+    from local.rest.syntax import Order, SelectField, Term
 
-_IS = {
-    "null": SQL("null"),
-    "not_null": SQL("not null"),
-    "true": SQL("true"),
-    "false": SQL("false"),
-    "unknown": SQL("unknown"),
-}
 _SORT = {
     "asc": SQL(" asc"),
     "desc": SQL(" desc"),
@@ -36,7 +34,6 @@ _SORT = {
     "nullslast": SQL(" nulls last"),
     None: EMPTY,
 }
-_JSON_TYPES = frozenset({"json", "jsonb"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def field_name(item: SelectField) -> str:
 
 
 def _select_field(statement: Statement, node: Node, item: SelectField, alias: str) -> Composable:
-    value = _field(statement, node, item.field, alias)
+    value = render_field(statement, node, item.field, alias)
     if item.field.name == "*":
         return value
     if item.cast is not None:
@@ -124,26 +121,6 @@ def _select_field(statement: Statement, node: Node, item: SelectField, alias: st
     elif item.alias is None and not item.field.steps:
         return value
     return SQL("{} as {}").format(value, Identifier(field_name(item)))
-
-
-def _field(statement: Statement, node: Node, field: Field, alias: str) -> Composable:
-    if field.name == "*":
-        return SQL("{}.*").format(Identifier(alias))
-    column: Composable = Identifier(alias, field.name)
-    if not field.steps:
-        return column
-    if _type_of(node, field.name) not in _JSON_TYPES:
-        column = SQL("to_jsonb({})").format(column)
-    for step in field.steps:
-        key = statement.bind(step.key)
-        kind = SQL("::int") if step.is_index else SQL("::text")
-        column = SQL("{}{}{}{}").format(column, SQL(step.arrow), key, kind)
-    return column
-
-
-def _type_of(node: Node, name: str) -> str | None:
-    column = None if node.table is None else node.table.columns.get(name)
-    return None if column is None else column.type
 
 
 def _where(conditions: Sequence[Composable]) -> Composed:
@@ -161,70 +138,27 @@ def _term(
 ) -> Composable:
     if not isinstance(term, Condition):
         terms = [_term(statement, node, each, alias, embedded) for each in term.terms]
-        return _logic(term.operator, terms, negated=term.negated)
+        return render_logic(term.operator, terms, negated=term.negated)
     join = embedded.get(term.field.name)
     if join is not None and is_null_test(term) and not term.field.steps:
         wanted = SQL("is distinct from") if _wants_some(term) else SQL("is not distinct from")
         return SQL("{} {} null").format(join.value, wanted)
-    return _condition(statement, node, term, alias)
+    return render_condition(statement, node, term, alias)
 
 
 def _counted_term(statement: Statement, node: Node, term: Term, alias: str) -> Composable:
     if not isinstance(term, Condition):
         terms = [_counted_term(statement, node, each, alias) for each in term.terms]
-        return _logic(term.operator, terms, negated=term.negated)
+        return render_logic(term.operator, terms, negated=term.negated)
     child = node.child(term.field.name)
     if child is not None and is_null_test(term) and not term.field.steps:
         negation = EMPTY if _wants_some(term) else SQL("not ")
         return negation + _exists(statement, child, alias)
-    return _condition(statement, node, term, alias)
+    return render_condition(statement, node, term, alias)
 
 
 def _wants_some(test: Condition) -> bool:
     return (test.value == "not_null") is not test.negated
-
-
-def _logic(operator: str, terms: Sequence[Composable], *, negated: bool) -> Composed:
-    separator = SQL(" and ") if operator == "and" else SQL(" or ")
-    return SQL("{}({})").format(SQL("not ") if negated else EMPTY, separator.join(terms))
-
-
-def _condition(statement: Statement, node: Node, test: Condition, alias: str) -> Composable:
-    left = _field(statement, node, test.field, alias)
-    if test.operator in TEXT_SEARCHES:
-        condition = _text_search(statement, node, test, left)
-    else:
-        condition = SQL("{} {}").format(left, _comparison(statement, test))
-    return SQL("not ({})").format(condition) if test.negated else condition
-
-
-def _comparison(statement: Statement, test: Condition) -> Composable:
-    if test.operator == "is":
-        return SQL("is {}").format(_IS[test.value])
-    if test.operator == "in":
-        return SQL("= any({})").format(statement.bind_array(test.values))
-    pattern = test.operator in {"like", "ilike"}
-    value: Composable = statement.bind(test.value.replace("*", "%") if pattern else test.value)
-    if test.quantifier is not None:
-        value = SQL("{}({})").format(SQL(test.quantifier), value)
-    return SQL("{} {}").format(SQL(OPERATORS[test.operator]), value)
-
-
-def _text_search(
-    statement: Statement,
-    node: Node,
-    test: Condition,
-    document: Composable,
-) -> Composable:
-    def called(name: str, value: Composable) -> Composable:
-        if test.language is None:
-            return SQL("{}({})").format(SQL(name), value)
-        return SQL("{}({}::regconfig, {})").format(SQL(name), statement.bind(test.language), value)
-
-    if test.field.steps or _type_of(node, test.field.name) != "tsvector":
-        document = called("to_tsvector", document)
-    searched = called(TEXT_SEARCHES[test.operator], statement.bind(test.value))
-    return SQL("{} @@ {}").format(document, searched)
 
 
 def _order_by(
@@ -247,14 +181,14 @@ def _order(
     embedded: dict[str, Joined],
 ) -> Composed:
     if order.relation is None:
-        value = _field(statement, node, order.field, alias)
+        value = render_field(statement, node, order.field, alias)
     else:
         join = embedded.get(order.relation)
         if join is None:
             raise not_embedded(order.relation)
         if not join.embed.way.to_one:
             raise order_not_to_one(node.name.name, order.relation)
-        value = _field(statement, join.embed.node, order.field, join.alias)
+        value = render_field(statement, join.embed.node, order.field, join.alias)
     return SQL("{}{}{}").format(value, _SORT[order.direction], _SORT[order.nulls])
 
 
@@ -341,14 +275,12 @@ def _path(
     target = qualified(embed.way.target)
     junction = embed.way.junction
     if junction is None:
-        return target, [_equal(parent, mine, alias, theirs) for mine, theirs in embed.way.columns]
+        return target, [
+            render_equality(parent, mine, alias, theirs) for mine, theirs in embed.way.columns
+        ]
     middle = statement.alias(junction.table.name)
     source = SQL("{} as {}, {}").format(qualified(junction.table), Identifier(middle), target)
     return source, [
-        *(_equal(parent, mine, middle, theirs) for mine, theirs in junction.to_origin),
-        *(_equal(alias, mine, middle, theirs) for mine, theirs in junction.to_target),
+        *(render_equality(parent, mine, middle, theirs) for mine, theirs in junction.to_origin),
+        *(render_equality(alias, mine, middle, theirs) for mine, theirs in junction.to_target),
     ]
-
-
-def _equal(left: str, left_column: str, right: str, right_column: str) -> Composed:
-    return SQL("{} = {}").format(Identifier(left, left_column), Identifier(right, right_column))

@@ -34,7 +34,7 @@ def target_of(
 ) -> tuple[Name, bool]:
     """The table or function that a path names, and whether it is a function."""
     schema = _schema(method, headers, exposed)
-    match path.strip("/").split("/"):
+    match path.removeprefix("/").split("/"):
         case [""]:
             raise root_disabled()
         case [table]:
