@@ -25,6 +25,7 @@ class Agenda:
         self._due: dict[Activity, float] = {}
         self._in_flight: set[Activity] = set()
         self._backoffs: dict[Activity, Backoff] = {}
+        self._suspended: set[Activity] = set()
 
     @property
     def in_flight(self) -> frozenset[Activity]:
@@ -45,9 +46,24 @@ class Agenda:
         self._due[activity] = now + delay
         return delay
 
+    def suspend(self, activity: Activity, now: float, *, at_least: float = 0.0) -> float:
+        """The pool did not answer: retry later, or as soon as it answers anything else."""
+        self._suspended.add(activity)
+        return self.retry(activity, now, at_least=at_least)
+
     def succeeded(self, activity: Activity) -> None:
         """The next failure starts from the shortest delay again."""
         self._backoff(activity).reset()
+
+    def answered(self, activity: Activity, now: float) -> None:
+        """The pool serves: whatever was suspended need not wait longer."""
+        self.end(activity)
+        self.succeeded(activity)
+        self._suspended.discard(activity)
+        for other in self._suspended:
+            self.succeeded(other)
+            self.expedite(other, now)
+        self._suspended.clear()
 
     def cancel(self, *activities: Activity) -> None:
         """Plan nothing of these."""

@@ -17,18 +17,11 @@ from node import instructions as do
 from node import stimuli as on
 from node.agenda import Agenda
 from node.claim import Pairing
-from node.errors import InvalidTransition
 from node.journal import Journal
-from node.model import Connection, Event, NodeSettings, Snapshot, Status
-from node.rules import (
-    ACTIVITIES,
-    RATE_LIMITED_FOR,
-    RELEASE_WITHIN,
-    STABLE_AFTER,
-    TOKEN_AGE,
-    TRANSITIONS,
-    Policy,
-)
+from node.life import Life
+from node.link import Link
+from node.model import Event, Snapshot
+from node.rules import RELEASE_WITHIN, TOKEN_AGE, Policy
 from node.workload import Workload
 
 if TYPE_CHECKING:
@@ -37,6 +30,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from node.agenda import Activity
+    from node.model import Connection, NodeSettings, Status
 
 
 class NodeState:
@@ -44,9 +38,10 @@ class NodeState:
 
     def __init__(self, policy: Policy, random: Random) -> None:
         self.policy = policy
-        self.status: Status = "registering"
-        self.agenda = Agenda(random)
         self.journal = Journal()
+        self.life = Life(self.journal)
+        self.agenda = Agenda(random)
+        self.link = Link(self.agenda, self.journal)
         self.workload = Workload(self.journal, policy.max_parallel)
         self.node_id: str | None = None
         self.name: str | None = None
@@ -55,14 +50,9 @@ class NodeState:
         self.last_error: str | None = None
         self._random = random
         self._now = 0.0
-        self._resume: Status = "registering"
-        self._topic: str | None = None
         self._has_token = False
         self._settings_known = False
         self._heartbeat_interval = policy.heartbeat_interval
-        self._subscription: Connection = "offline"
-        self._subscribed_at = 0.0
-        self._suspended: set[Activity] = set()
         self._begin: Mapping[Activity, Callable[[], None]] = {
             "register": lambda: self._ask("register", do.Register()),
             "token": lambda: self._ask("token", do.FetchToken()),
@@ -86,12 +76,18 @@ class NodeState:
 
     def next_wake(self) -> float | None:
         """When to send the next Tick; None while only answers and pushes are awaited."""
-        return self.agenda.next_wake(self._allowed)
+        return self.agenda.next_wake(self.life.allowed)
+
+    @property
+    def status(self) -> Status:
+        """Where the node is in its life."""
+        return self.life.status
 
     @property
     def connection(self) -> Connection:
         """How the pool can be reached."""
-        return "offline" if self.status in {"unavailable", "stopped"} else self._subscription
+        is_cut_off = self.status in {"unavailable", "stopped"}
+        return "offline" if is_cut_off else self.link.connection
 
     def snapshot(self) -> Snapshot:
         """The node at this moment."""
@@ -134,7 +130,7 @@ class NodeState:
         self._answered("register")
         answer = stimulus.answer
         self.node_id = answer.id
-        if self._phase not in {"registering", "claiming"}:
+        if self.life.phase not in {"registering", "claiming"}:
             return
         if answer.claimed:
             self.name = answer.name
@@ -154,7 +150,7 @@ class NodeState:
             "token", self._now + stimulus.expires_in * self._random.uniform(*TOKEN_AGE)
         )
         self.journal.do(do.UseToken(stimulus.token))
-        self._follow(stimulus.topic)
+        self.link.follow(stimulus.topic, self._now)
         if self.status == "claiming" and not self.agenda.is_planned("claim"):
             self._plan("claim", self.policy.claim_poll_interval)
 
@@ -212,6 +208,8 @@ class NodeState:
     def _on_failure(self, stimulus: on.RequestFailed) -> None:
         self.agenda.end(stimulus.request)
         self.last_error = stimulus.message
+        if stimulus.request == "exchange" and stimulus.kind not in {"refused", "invalid"}:
+            self.workload.ledger.unanswered()
         match stimulus.kind:
             case "transient":
                 self._suspend(stimulus.request, stimulus)
@@ -226,29 +224,15 @@ class NodeState:
 
     @_react.register
     def _on_subscribed(self, _: on.Subscribed) -> None:
-        self.agenda.end("subscribe")
-        self._subscription = "live"
-        self._subscribed_at = self._now
-        self.journal.tell("subscribed", "Live connection is up")
+        self.link.up(self._now)
         # nothing says what was pushed before the join, so ask
-        self.agenda.expedite("claim" if self._phase == "claiming" else "exchange", self._now)
+        self.agenda.expedite("claim" if self.life.phase == "claiming" else "exchange", self._now)
 
     @_react.register
     def _on_subscription_lost(self, stimulus: on.SubscriptionLost) -> None:
-        self.agenda.end("subscribe")
-        if self._subscription == "live" and self._now - self._subscribed_at >= STABLE_AFTER:
-            self.agenda.succeeded("subscribe")
-        self._subscription = "polling"
-        pause = RATE_LIMITED_FOR if stimulus.rate_limited else 0.0
-        delay = self.agenda.retry("subscribe", self._now, at_least=pause)
+        self.link.lost(stimulus)
         if stimulus.token_refused:
             self.agenda.expedite("token", self._now)
-        self.journal.tell(
-            "subscription_lost",
-            f"Live connection is down, trying again in {delay:.1f} s: {stimulus.reason}",
-            level="warning",
-            reason=stimulus.reason,
-        )
 
     @_react.register
     def _on_chunks(self, stimulus: on.ChunksPushed) -> None:
@@ -299,30 +283,21 @@ class NodeState:
             self.agenda.expedite("heartbeat", self._now)
         if self.status == "draining":
             self.workload.release_held()
-        elif self._phase == "running":
+        elif self.life.phase == "running":
             self.workload.start_held()
         if self.workload.wants_exchange:
             self.workload.wants_exchange = False
             self.agenda.expedite("exchange", self._now)
-        for activity in self.agenda.due(self._now, self._allowed):
+        for activity in self.agenda.due(self._now, self.life.allowed):
             self._begin[activity]()
         if self.status == "draining" and self._is_drained:
             self._stop()
 
     @property
-    def _phase(self) -> Status:
-        """The status, or the one to come back to from `unavailable`."""
-        return self._resume if self.status == "unavailable" else self.status
-
-    @property
-    def _allowed(self) -> frozenset[Activity]:
-        return ACTIVITIES[self._phase]
-
-    @property
     def _is_ready(self) -> bool:
         # Realtime only has to be tried: without it the node polls
         is_measured = self.workload.engine is not None
-        return self._has_token and is_measured and self._subscription != "offline"
+        return self._has_token and is_measured and self.link.was_tried
 
     @property
     def _is_drained(self) -> bool:
@@ -335,16 +310,16 @@ class NodeState:
         self.journal.do(instruction)
 
     def _subscribe(self) -> None:
-        if self._topic is None:
+        if self.link.topic is None:
             self.agenda.cancel("subscribe")  # the next token names the topic
         else:
-            self._ask("subscribe", do.Subscribe(self._topic))
+            self._ask("subscribe", do.Subscribe(self.link.topic))
 
     def _heartbeat(self) -> None:
         self._ask("heartbeat", self.workload.heartbeat())
 
     def _exchange(self) -> None:
-        wants_more = self._phase == "running" and self._settings_known
+        wants_more = self.life.phase == "running" and self._settings_known
         if (exchange := self.workload.exchange(self._now, wants_more=wants_more)) is not None:
             self._ask("exchange", exchange)
         else:
@@ -359,7 +334,7 @@ class NodeState:
             self._stop()
 
     def _become_claimed(self) -> None:
-        if self._phase not in {"registering", "claiming"}:
+        if self.life.phase not in {"registering", "claiming"}:
             return
         self.agenda.cancel("register", "claim")
         self._move("starting")
@@ -375,11 +350,6 @@ class NodeState:
         self._move("claiming")
         message = f"Waiting to be claimed; the code is good for {expires_in / 60:.0f} minutes"
         self.journal.do(do.Tell(Event("claim_code", message, claim_code=code)))
-
-    def _follow(self, topic: str) -> None:
-        is_new, self._topic = topic != self._topic, topic
-        if is_new or not (self._subscription == "live" or self.agenda.is_planned("subscribe")):
-            self.agenda.expedite("subscribe", self._now)
 
     def _adopt(self, settings: NodeSettings) -> None:
         """Apply what the owner has set."""
@@ -398,34 +368,17 @@ class NodeState:
 
     def _answered(self, activity: Activity) -> None:
         """The pool serves: whatever waited for it need not wait longer."""
-        self.agenda.end(activity)
-        self.agenda.succeeded(activity)
-        self._suspended.discard(activity)
+        self.agenda.answered(activity, self._now)
         self.last_error = None
-        if self.status == "unavailable":
-            self._move(self._resume)
+        if self.life.resume(self._now):
             self.journal.tell("recovered", "The pool answers again")
-        for other in self._suspended:
-            self.agenda.succeeded(other)
-            self.agenda.expedite(other, self._now)
-        self._suspended.clear()
 
     def _suspend(self, activity: Activity, stimulus: on.RequestFailed) -> None:
         """The pool does not serve: try again later, and later with every failure."""
-        if activity == "exchange":
-            self.workload.ledger.unanswered()
-        delay = self.agenda.retry(activity, self._now, at_least=stimulus.retry_after)
-        self._suspended.add(activity)
-        if self.status in {"unavailable", "draining"}:
-            return
-        self._resume = self.status
-        self._move("unavailable")
-        self.journal.tell(
-            "unavailable",
-            f"{stimulus.message}; trying again in {delay:.1f} s",
-            level="warning",
-            request=activity,
-        )
+        delay = self.agenda.suspend(activity, self._now, at_least=stimulus.retry_after)
+        if self.life.interrupt(self._now):
+            message = f"{stimulus.message}; trying again in {delay:.1f} s"
+            self.journal.warn("unavailable", message, request=activity, advice=stimulus.advice)
 
     def _renew_trust(self, stimulus: on.RequestFailed) -> None:
         if stimulus.request == "register":
@@ -433,8 +386,6 @@ class NodeState:
         elif stimulus.request == "token":
             self._start_over(stimulus)
         else:
-            if stimulus.request == "exchange":
-                self.workload.ledger.unanswered()
             self.agenda.retry(stimulus.request, self._now)
             self.agenda.expedite("token", self._now)
 
@@ -447,10 +398,10 @@ class NodeState:
         self.workload.cancel(tuple(self.workload.ledger.assignments))
         if self.status == "draining":
             return
-        self._topic = None
+        self.link.topic = None
         self.agenda.schedule("register", self._now + delay)
         self._move("registering")
-        self.journal.tell("forgotten", f"Registering again: {stimulus.message}", level="warning")
+        self.journal.warn("forgotten", f"Registering again: {stimulus.message}")
 
     def _accept_refusal(self, stimulus: on.RequestFailed) -> None:
         if stimulus.request in {"register", "token"}:
@@ -459,12 +410,8 @@ class NodeState:
         if stimulus.request == "exchange":
             self.workload.refused(stimulus.message, self._now)
         self.agenda.retry(stimulus.request, self._now, at_least=stimulus.retry_after)
-        self.journal.tell(
-            "refused",
-            f"The pool refused a request: {stimulus.message}",
-            level="warning",
-            request=stimulus.request,
-        )
+        message = f"The pool refused a request: {stimulus.message}"
+        self.journal.warn("refused", message, request=stimulus.request, advice=stimulus.advice)
 
     def _stop(self, failure: str | None = None) -> None:
         self.workload.abandon()
@@ -482,12 +429,7 @@ class NodeState:
         self.agenda.schedule(activity, self._now + self._jittered(seconds, spread))
 
     def _move(self, to: Status) -> None:
-        if to == self.status:
-            return
-        if to not in TRANSITIONS[self.status]:
-            raise InvalidTransition(f"{self.status} -> {to}", self.journal.story)
-        self.journal.note(self._now, f"{self.status} -> {to}")
-        self.status = to
+        self.life.move(to, self._now)
         if to not in {"claiming", "unavailable"}:
             self.pairing = None
             self.claim_code_expires_at = None
@@ -501,10 +443,10 @@ class NodeState:
 
     def _invariants(self) -> dict[str, bool]:
         """Facts that hold after every stimulus."""
-        work, phase = self.workload, self._phase
+        work, phase = self.workload, self.life.phase
         held = bool(work.ledger.ids("held"))
         is_alive = self.status != "stopped" and bool(self.journal.story)
-        awaits = self.next_wake() is not None or bool(self.agenda.in_flight & self._allowed)
+        awaits = self.next_wake() is not None or bool(self.agenda.in_flight & self.life.allowed)
         return {
             "a stopped node runs nothing": is_alive or not work.ledger.assignments,
             "a code is shown exactly while claiming": (phase == "claiming") == bool(self.pairing),
@@ -514,6 +456,5 @@ class NodeState:
             "no worker is free while a chunk is held": phase != "running"
             or not (held and work.free_workers),
             "a live node waits for something": awaits or not is_alive,
-            "an unavailable node knows where it was": self.status != "unavailable"
-            or phase in {"registering", "claiming", "starting", "running"},
+            "an unavailable node knows where it was": phase != "unavailable",
         }

@@ -13,40 +13,32 @@ from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-import psutil
-
 from node import instructions as do
 from node import stimuli as on
 from node.auth import NodeKey
 from node.cache import ContentCache
 from node.core import NodeState
 from node.engine import Engine, configure_cache, get_engine
-from node.errors import (
-    DaemonError,
-    NodeError,
-    PoolRefusalError,
-    PoolUnavailableError,
-    UnauthorizedError,
-)
-from node.hardware import detect_hardware
+from node.errors import DaemonError
 from node.http import new_client
 from node.library import Library
 from node.model import Ended, Event, Snapshot
 from node.pushes import stimulus_of
 from node.queries import Queries
 from node.realtime import Subscription
+from node.requests import Requests
 from node.rules import Policy
 from node.runner import Runner
 from node.sentinel import Sentinel
 from node.spool import Spool
 from node.utils.logging import context
 from node.utils.threads import in_background
-from node.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
+
+    import httpx
 
     from node.config import Settings
 
@@ -56,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 ENGINE: Final = "combat"  # what this machine's speed is measured on
 BENCHMARK_SECONDS: Final = 1.0
-INVALID: Final = frozenset({400, 413, 422})  # asking again cannot help
 LEVELS: Final = logging.getLevelNamesMapping()
 
 
@@ -124,9 +115,10 @@ class Daemon:
     def _open(self, client: httpx.AsyncClient) -> None:
         settings = self._settings
         pool = (settings.url, settings.publishable_key)
-        self._key = NodeKey.load_or_create(key_path(settings.data_dir))
-        self._sentinel = Sentinel(client, self._key, *pool, clock=time.time)
+        key = NodeKey.load_or_create(key_path(settings.data_dir))
+        sentinel = Sentinel(client, key, *pool, clock=time.time)
         self._queries = Queries(client, *pool)
+        self._requests = Requests(settings, sentinel, self._queries, self._registration, self._now)
         self._spool = Spool(settings.data_dir / "spool")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         cache = ContentCache(settings.data_dir / "cache" / "documents")
@@ -168,21 +160,9 @@ class Daemon:
     # -- instructions -----------------------------------------------------------------------
 
     def _carry_out(self, instruction: do.Instruction) -> None:
-        match instruction:
-            case do.Register():
-                self._ask("register", self._register)
-            case do.FetchToken():
-                self._ask("token", self._fetch_token)
-            case do.CheckClaim(node_id):
-                self._ask("claim", partial(self._check_claim, node_id))
-            case do.SendHeartbeat():
-                self._ask("heartbeat", partial(self._heartbeat, instruction))
-            case do.Exchange():
-                self._ask("exchange", partial(self._exchange, instruction))
-            case _:
-                self._carry_out_here(instruction)
-
-    def _carry_out_here(self, instruction: do.Instruction) -> None:
+        if (answer := self._requests.send(instruction)) is not None:
+            self._spawn(type(instruction).__name__, self._answer(answer))
+            return
         match instruction:
             case do.UseToken(token):
                 self._use_token(token)
@@ -212,63 +192,10 @@ class Daemon:
             case _:
                 raise TypeError(f"no way to carry out {instruction}")
 
-    # -- requests ---------------------------------------------------------------------------
+    # -- what it takes ----------------------------------------------------------------------
 
-    def _ask(self, request: on.Request, call: Callable[[], Awaitable[on.Stimulus]]) -> None:
-        self._spawn(request, self._answer(request, call))
-
-    async def _answer(
-        self, request: on.Request, call: Callable[[], Awaitable[on.Stimulus]]
-    ) -> None:
-        try:
-            stimulus = await call()
-        except (PoolUnavailableError, PoolRefusalError) as error:
-            stimulus = _failed(self._now(), request, error)
-        self._post(stimulus)
-
-    async def _register(self) -> on.Stimulus:
-        if self._registration is None:
-            hardware = await asyncio.to_thread(detect_hardware, self._settings.data_dir)
-            settings = self._settings
-            self._registration = hardware.registration(
-                VERSION, settings.max_parallel, settings.name
-            )
-        answer = await self._sentinel.register(self._registration)
-        expires = answer.claim_code_expires_at
-        code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()
-        return on.Registered(at=self._now(), answer=answer, code_expires_in=code_expires_in)
-
-    async def _fetch_token(self) -> on.Stimulus:
-        token = await self._sentinel.token()
-        return on.TokenReceived(
-            at=self._now(),
-            token=token.access_token,
-            topic=token.topic,
-            expires_in=token.expires_at.timestamp() - self._sentinel.now(),
-        )
-
-    async def _check_claim(self, node_id: str) -> on.Stimulus:
-        claimed = await self._queries.is_claimed(node_id)
-        return on.ClaimChecked(at=self._now(), claimed=claimed)
-
-    async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
-        status = {
-            "version": VERSION,
-            "running": instruction.running,
-            "free_workers": instruction.free_workers,
-            "load": psutil.getloadavg()[0],
-            "iterations_per_second": instruction.iterations_per_second,
-        }
-        answer = await self._queries.node_heartbeat(status)
-        return on.HeartbeatAnswered(at=self._now(), answer=answer)
-
-    async def _exchange(self, instruction: do.Exchange) -> on.Stimulus:
-        answer = await self._queries.exchange_chunks(
-            instruction.finished, instruction.slots, instruction.running
-        )
-        return on.Exchanged(at=self._now(), answer=answer)
-
-    # -- the rest ---------------------------------------------------------------------------
+    async def _answer(self, answer: Awaitable[on.Stimulus]) -> None:
+        self._post(await answer)
 
     def _use_token(self, token: str) -> None:
         self._token = token
@@ -356,30 +283,6 @@ def _policy(settings: Settings) -> Policy:
         drain_timeout=settings.drain_timeout,
         max_parallel=settings.max_parallel,
     )
-
-
-def _failed(at: float, request: on.Request, error: NodeError) -> on.RequestFailed:
-    return on.RequestFailed(
-        at=at,
-        request=request,
-        kind=_kind_of(error),
-        message=str(error),
-        advice=error.advice,
-        retry_after=getattr(error, "retry_after", 0.0),
-    )
-
-
-def _kind_of(error: NodeError) -> on.FailureKind:
-    match error:
-        case PoolUnavailableError():
-            return "transient"
-        case UnauthorizedError():
-            return "unauthorized"
-        case PoolRefusalError(status=httpx.codes.FORBIDDEN):
-            return "forbidden"
-        case PoolRefusalError(status=status) if status in INVALID:
-            return "invalid"
-    return "refused"
 
 
 def _log_write_failure(write: Future[None]) -> None:

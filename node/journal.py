@@ -27,8 +27,9 @@ class Journal:
         self._instructions.append(instruction)
 
     def tell(self, action: str, message: str, level: Level = "info", **context: Any) -> None:
-        """Order that people learn something."""
-        self.do(Tell(Event(action, message, level, context)))
+        """Order that people learn something; what is None is left out."""
+        known = {name: value for name, value in context.items() if value is not None}
+        self.do(Tell(Event(action, message, level, known)))
 
     def warn(self, action: str, message: str, **context: Any) -> None:
         """Order that people learn of some trouble."""

@@ -1,0 +1,122 @@
+"""The node's questions to its pool, and the stimuli that their answers or failures are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import psutil
+
+from node import instructions as do
+from node import stimuli as on
+from node.errors import PoolRefusalError, PoolUnavailableError, UnauthorizedError
+from node.hardware import detect_hardware
+from node.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from node.config import Settings
+    from node.queries import Queries
+    from node.sentinel import Sentinel
+
+INVALID: Final = frozenset({400, 413, 422})  # asking again cannot help
+
+
+class Requests:
+    """Sends what the state machine asks for. `now` gives its monotonic time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sentinel: Sentinel,
+        queries: Queries,
+        registration: Mapping[str, Any] | None,
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._sentinel = sentinel
+        self._queries = queries
+        self._registration = registration
+        self._now = now
+
+    def send(self, instruction: do.Instruction) -> Awaitable[on.Stimulus] | None:
+        """What will come of a request; None when the instruction is no request."""
+        match instruction:
+            case do.Register():
+                return self._result("register", self._register())
+            case do.FetchToken():
+                return self._result("token", self._fetch_token())
+            case do.CheckClaim(node_id):
+                return self._result("claim", self._check_claim(node_id))
+            case do.SendHeartbeat():
+                return self._result("heartbeat", self._heartbeat(instruction))
+            case do.Exchange():
+                return self._result("exchange", self._exchange(instruction))
+        return None
+
+    async def _result(self, request: on.Request, answer: Awaitable[on.Stimulus]) -> on.Stimulus:
+        try:
+            return await answer
+        except (PoolUnavailableError, PoolRefusalError) as error:
+            return on.RequestFailed(
+                at=self._now(),
+                request=request,
+                kind=_kind_of(error),
+                message=str(error),
+                advice=error.advice,
+                retry_after=getattr(error, "retry_after", 0.0),
+            )
+
+    async def _register(self) -> on.Stimulus:
+        if self._registration is None:
+            hardware = await asyncio.to_thread(detect_hardware, self._settings.data_dir)
+            self._registration = hardware.registration(VERSION, self._settings.max_parallel)
+        answer = await self._sentinel.register(self._registration)
+        expires = answer.claim_code_expires_at
+        code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()
+        return on.Registered(at=self._now(), answer=answer, code_expires_in=code_expires_in)
+
+    async def _fetch_token(self) -> on.Stimulus:
+        token = await self._sentinel.token()
+        return on.TokenReceived(
+            at=self._now(),
+            token=token.access_token,
+            topic=token.topic,
+            expires_in=token.expires_at.timestamp() - self._sentinel.now(),
+        )
+
+    async def _check_claim(self, node_id: str) -> on.Stimulus:
+        claimed = await self._queries.is_claimed(node_id)
+        return on.ClaimChecked(at=self._now(), claimed=claimed)
+
+    async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
+        status = {
+            "version": VERSION,
+            "running": instruction.running,
+            "free_workers": instruction.free_workers,
+            "load": psutil.getloadavg()[0],
+            "iterations_per_second": instruction.iterations_per_second,
+        }
+        answer = await self._queries.node_heartbeat(status)
+        return on.HeartbeatAnswered(at=self._now(), answer=answer)
+
+    async def _exchange(self, instruction: do.Exchange) -> on.Stimulus:
+        answer = await self._queries.exchange_chunks(
+            instruction.finished, instruction.slots, instruction.running
+        )
+        return on.Exchanged(at=self._now(), answer=answer)
+
+
+def _kind_of(error: PoolUnavailableError | PoolRefusalError) -> on.FailureKind:
+    match error:
+        case PoolUnavailableError():
+            return "transient"
+        case UnauthorizedError():
+            return "unauthorized"
+        case PoolRefusalError(status=httpx.codes.FORBIDDEN):
+            return "forbidden"
+        case PoolRefusalError(status=status) if status in INVALID:
+            return "invalid"
+    return "refused"
