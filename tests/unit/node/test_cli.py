@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,6 +146,21 @@ def test_json_failures_are_json(
         "code": "CONFLICT",
         "details": {"id": "x"},
     }
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(environ: dict[str, str]) -> None:
+    """`python -m node jobs | head -1` ends quietly."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "node", "--help"],
+        env={**os.environ, **environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
 
 
 def test_the_exit_code_of_the_command_is_returned(

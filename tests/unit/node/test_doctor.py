@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -15,14 +17,17 @@ from node import doctor
 from node.auth import NodeKey
 from node.config import Settings
 from node.daemon import key_path
-from node.doctor import Finding, PoolExamination, check_engine, check_machine
+from node.doctor import Finding, PoolExamination, check_engine, check_machine, join_topic
+from node.model import Token
+from node.realtime import Lost
+from node.session import Session
+from node.settings_file import write_private
 from tests.unit.node.engines import CountingEngine
 from tests.unit.node.terminal import NOW, POOL, FakePool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from node.model import Token
 
 HEALTH, STATS, TOKEN = (
     "/functions/v1/health",
@@ -195,6 +200,56 @@ async def test_closed_realtime_is_found(settings: Settings, pool: FakePool) -> N
     assert realtime.health == "fail"
     assert "You do not have permissions" in realtime.found
     assert "websockets" in str(realtime.fix)
+
+
+class FakeSubscription:
+    """A topic that answers as the test wants."""
+
+    lost: Lost | None = None
+
+    def __init__(self, _url: str, _key: str, topic: str, _deliver: object) -> None:
+        assert topic == "node:n1"
+
+    async def run(self, _token: str, on_joined: Callable[[], None]) -> Lost:
+        """Be refused, or joined for as long as wanted."""
+        if self.lost is None:
+            on_joined()
+            await asyncio.Event().wait()
+        return self.lost or Lost("never")
+
+
+@pytest.mark.parametrize("lost", [None, Lost("Unauthorized: no")])
+async def test_joining_leaves_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, lost: Lost | None
+) -> None:
+    """The topic is joined and left again, or the reason is told; no task stays."""
+    monkeypatch.setattr(FakeSubscription, "lost", lost)
+    monkeypatch.setattr(doctor, "Subscription", FakeSubscription)
+    token = Token("t", datetime.fromtimestamp(NOW, UTC), "n1", "node:n1")
+    before = asyncio.all_tasks()
+    assert await join_topic(settings, token) == (lost and lost.reason)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_user_whose_session_cannot_be_renewed_is_found(
+    settings: Settings, pool: FakePool
+) -> None:
+    """A session that has ended is a warning, a pool that cannot renew it a failure."""
+    expired = Session(POOL, "me@example.org", "u1", "a1", "r1", NOW)
+    write_private(settings.session_path, json.dumps(asdict(expired)))
+    nobody = replace(settings, access_token=None)
+    pool.on("POST", "/auth/v1/token", {"message": "used"}, status=400)
+    assert (await examine(nobody, pool))["user"].found == "your session has ended"
+    pool.on("POST", "/auth/v1/token", {"message": "down"}, status=503)
+    assert (await examine(nobody, pool))["user"].health == "fail"
+
+
+async def test_a_user_is_named(settings: Settings, pool: FakePool) -> None:
+    """Whoever is signed in is told."""
+    session = Session(POOL, "me@example.org", "u1", "a1", "r1", NOW + 3600)
+    write_private(settings.session_path, json.dumps(asdict(session)))
+    findings = await examine(replace(settings, access_token=None), pool)
+    assert findings["user"].found == "signed in as me@example.org"
 
 
 async def test_nobody_signed_in_is_a_warning(settings: Settings, pool: FakePool) -> None:

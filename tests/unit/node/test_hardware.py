@@ -110,6 +110,11 @@ def test_a_machine_id_stays_and_tells_nothing() -> None:
     assert "3d1219c7" not in first
 
 
+def test_a_mac_tells_its_processor() -> None:
+    """On an Apple machine the name comes from the kernel."""
+    assert detect_hardware(probe=probes.APPLE_M1_PRO).cpu_name == "Apple M1 Pro"
+
+
 def test_the_network_card_stands_in_for_a_missing_id() -> None:
     """A container without a machine id is known by its address, hashed as well."""
     bare = replace(MACHINE, files={})

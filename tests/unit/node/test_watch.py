@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from node import watch
 from node.client import PoolClient
 from node.config import Settings
+from node.errors import SignInError
+from node.realtime import Lost
 from node.watch import ASK_WHEN_DEAF, ASK_WHEN_LIVE, Topic, follow, follow_news
 from tests.unit.node.terminal import POOL, FakePool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
     from node.jobs import Progress
@@ -110,6 +113,53 @@ async def test_a_topic_turns_messages_into_news(client: PoolClient) -> None:
     topic._deliver("finished", {"status": "completed"})
     assert topic.live
     assert [await topic.next(0.1) for _ in range(3)] == [None, {"completed_iterations": 5}, None]
+
+
+async def test_a_lost_topic_is_joined_again(
+    client: PoolClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each loss leaves the topic deaf, and after a while it is joined anew with a fresh token."""
+    joins: list[tuple[str, str]] = []
+    live: list[bool] = []
+
+    class FakeSubscription:
+        """A subscription that is lost as soon as it is joined."""
+
+        def __init__(self, url: str, _key: str, topic: str, _deliver: object) -> None:
+            self._place = (url, topic)
+
+        async def run(self, _token: str, on_joined: Callable[[], None]) -> Lost:
+            """Join, and lose it."""
+            joins.append(self._place)
+            on_joined()
+            live.append(topic.live)
+            return Lost("gone")
+
+    async def pause(_: float) -> None:
+        live.append(topic.live)
+        if len(joins) == 2:
+            raise asyncio.CancelledError
+
+    topic = Topic(client, "j1")
+    monkeypatch.setattr(watch, "Subscription", FakeSubscription)
+    monkeypatch.setattr("node.watch.asyncio.sleep", pause)
+    with pytest.raises(asyncio.CancelledError):
+        await topic.hold()
+    assert joins == [(POOL, "job:j1")] * 2
+    assert live == [True, False, True, False]
+
+
+async def test_nobody_signed_in_leaves_the_topic_silent(pool: FakePool, tmp_path: Path) -> None:
+    """Where there is no token there are no pushes, and no crash either."""
+
+    async def nobody() -> str:
+        raise SignInError
+
+    settings = Settings(url=POOL, data_dir=tmp_path)
+    async with PoolClient(settings, nobody, httpx.MockTransport(pool)) as client:
+        topic = Topic(client, "j1")
+        await topic._listen()
+        assert not topic.live
 
 
 async def test_silence_ends_by_itself(client: PoolClient) -> None:
