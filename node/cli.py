@@ -15,9 +15,12 @@ from node import commands
 from node.arguments import JSON, VERBOSE, command_parser, read_call, split_command, top_parser
 from node.commands.command import Context
 from node.errors import ConfigurationError, NodeError, PoolRefusalError
+from node.options import TRUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from node.options import Option
 
 OK, INTERRUPTED = 0, 130
 
@@ -77,11 +80,11 @@ def _run(words: list[str], environ: Mapping[str, str]) -> int:
 
 def _report(error: NodeError, words: Sequence[str], environ: Mapping[str, str]) -> None:
     """Say on standard error what went wrong and what to do, as text or as a line of JSON."""
-    if JSON.flag in words or environ.get(JSON.variable):
+    if _is_on(JSON, words, environ):
         sys.stderr.write(json.dumps(_document(error), ensure_ascii=False) + "\n")
         return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    if {VERBOSE.flag, VERBOSE.short} & set(words) or environ.get(VERBOSE.variable):
+    if _is_on(VERBOSE, words, environ):
         console.print_exception()
     console.print(Text("error: ", style="bold red"), Text(str(error)), sep="")
     if isinstance(error, PoolRefusalError):
@@ -89,6 +92,12 @@ def _report(error: NodeError, words: Sequence[str], environ: Mapping[str, str]) 
             console.print(Text(f"  {place}: {problem}"))
     if error.advice:
         console.print(Text(error.advice))
+
+
+def _is_on(option: Option, words: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether a switch is on, so far as that can be told when the words could not be read."""
+    is_given = option.flag in words or (option.short in words and option.short != "")
+    return is_given or environ.get(option.variable, "").lower() in TRUE
 
 
 def _problems(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
