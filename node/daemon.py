@@ -69,13 +69,13 @@ class Daemon:
         *,
         on_event: Callable[[Event], None] = lambda _: None,
         registration: Mapping[str, Any] | None = None,
-        engines: Callable[[str], Engine] = get_engine,
+        engines: Callable[[str], Engine] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
         self._on_event = on_event
         self._registration = registration
-        self._engines = engines
+        self._engines = engines or _engines_of(settings)
         self._transport = transport
         self._state = NodeState(_policy(settings), SystemRandom())
         self._inbox: asyncio.Queue[on.Stimulus | BaseException] = asyncio.Queue()
@@ -121,7 +121,7 @@ class Daemon:
         self._requests = Requests(settings, sentinel, self._queries, self._registration, self._now)
         self._spool = Spool(settings.data_dir / "spool")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
-        cache = ContentCache(settings.data_dir / "cache" / "documents")
+        cache = ContentCache(settings.cache_dir / "documents")
         library = Library(cache, self._queries.config, self._queries.rotation)
         self._runner = Runner(library, self._engines, self._ended, niceness=settings.niceness)
 
@@ -242,7 +242,6 @@ class Daemon:
         self._post(on.Calibrated(at=self._now(), engine=ENGINE, speed=speed))
 
     def _benchmark(self) -> float:
-        configure_cache(self._settings.cache_dir / "kernels")
         return self._engines(ENGINE).benchmark(BENCHMARK_SECONDS)
 
     def _ended(self, ended: Ended) -> None:
@@ -273,6 +272,15 @@ class Daemon:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._post(error)
+
+
+def _engines_of(settings: Settings) -> Callable[[str], Engine]:
+    def load(name: str) -> Engine:
+        # the cache must be set before the first kernel is compiled; later calls change nothing
+        configure_cache(settings.cache_dir / "kernels")
+        return get_engine(name)
+
+    return load
 
 
 def _policy(settings: Settings) -> Policy:

@@ -71,8 +71,11 @@ class Requests:
 
     async def _register(self) -> on.Stimulus:
         if self._registration is None:
-            hardware = await asyncio.to_thread(detect_hardware, self._settings.data_dir)
-            self._registration = hardware.registration(VERSION, self._settings.max_parallel)
+            settings = self._settings
+            hardware = await asyncio.to_thread(detect_hardware, settings.data_dir)
+            self._registration = hardware.registration(
+                VERSION, settings.max_parallel, settings.name
+            )
         answer = await self._sentinel.register(self._registration)
         expires = answer.claim_code_expires_at
         code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()

@@ -112,7 +112,11 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
 def settings(stack: Stack, data_dir: Path, **changes: Any) -> Settings:
     """Settings of a node of this pool."""
     return Settings(
-        url=stack.url, publishable_key=stack.publishable_key, data_dir=data_dir, **changes
+        url=stack.url,
+        publishable_key=stack.publishable_key,
+        data_dir=data_dir,
+        cache_dir=data_dir / "cache",
+        **changes,
     )
 
 

@@ -78,11 +78,18 @@ def daemon(
     pool: Pool,
     watcher: Callable[[Event], None],
     engine: Any = None,
+    *,
+    name: str | None = None,
     **options: Any,
 ) -> Daemon:
     """A node with a scripted pool."""
     return Daemon(
-        Settings(url="http://127.0.0.1:1", data_dir=directory),
+        Settings(
+            url="http://127.0.0.1:1",
+            data_dir=directory,
+            cache_dir=directory / "cache",
+            name=name,
+        ),
         on_event=watcher,
         engines=lambda _: cast("Engine", engine or GatedEngine()),
         transport=httpx.MockTransport(pool),
@@ -134,11 +141,11 @@ async def test_the_code_is_shown_and_not_logged(
 async def test_a_node_registers_as_the_machine_it_is_on(tmp_path: Path) -> None:
     """Unless it is told what to say."""
     watcher, pool = Watcher(), Pool(node_register=(201, CODE))
-    async with running(daemon(tmp_path, pool, watcher)):
+    async with running(daemon(tmp_path, pool, watcher, name="desk")):
         await watcher.wait_for("claim_code")
     name, body = pool.asked[0]
     assert (name, body["version"]) == ("node-register", VERSION)
-    assert body["hostname"]
+    assert body["hostname"] == "desk"
     assert body["totalCores"] >= body["enabledCores"] >= 1
 
 
