@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from local.errors import PlatformError
-from local.postgres import SUPERUSER
+from local.servers import SUPERUSER
 
 if TYPE_CHECKING:
-    from local.postgres import Server
+    from local.servers import Server
 
 PLATFORM: Final = Path(__file__).parent / "platform"
 #: applied once per server

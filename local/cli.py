@@ -26,6 +26,7 @@ DESCRIPTION: Final = """\
 A stand-in for `supabase start` that needs no Docker: a real Postgres and one HTTP origin with
 /rest/v1, /auth/v1, /realtime/v1 and /functions/v1. For development only."""
 NOT_RUNNING: Final = 3
+INTERRUPTED: Final = 130
 WARNING: Final = "For development only: its keys and passwords are known."
 
 
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     except LocalError as error:
         _say(f"error: {error}", sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def up(settings: Settings, options: argparse.Namespace) -> int:
@@ -153,6 +156,8 @@ def _announce(stack: Stack, *, as_json: bool) -> None:
         "secret_key": stack.secret_key,
         "data_dir": str(stack.settings.data_dir),
     }
+    if stack.cluster is not None:
+        facts["database_dir"] = str(stack.cluster.directory)
     if as_json:
         _say(json.dumps({**facts, "pid": os.getpid()}))
         return

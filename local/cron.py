@@ -13,12 +13,12 @@ import psycopg
 from local import cron_schedule
 from local.cron_schedule import Interval
 from local.errors import ScheduleError
-from local.postgres import SUPERUSER
+from local.servers import SUPERUSER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from local.postgres import Server
+    from local.servers import Server
 
 logger = logging.getLogger(__name__)
 

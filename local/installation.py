@@ -99,10 +99,12 @@ class Installation:
         if account.can_enter(self.bin_dir):
             return self
         changed_at = (self.bin_dir / "postgres").stat().st_mtime_ns
-        copy = SHARED_STATE / f"programs-{path_digest(self.bin_dir)}-{changed_at}"
+        copy = _shared_state() / f"programs-{path_digest(self.bin_dir)}-{changed_at}"
+        package = self.bin_dir.parent.parent
         if not copy.exists():
-            _copy_for_all(self.bin_dir.parent, copy)
-        return Installation(copy / "bin")
+            # the programs find the libraries that a wheel brings by their place beside the package
+            _copy_for_all([self.bin_dir.parent, package.with_name(f"{package.name}.libs")], copy)
+        return Installation(copy / self.bin_dir.relative_to(package.parent))
 
 
 def state_dir(data_dir: Path, account: Account) -> Path:
@@ -112,7 +114,13 @@ def state_dir(data_dir: Path, account: Account) -> Path:
         data_dir.chmod(data_dir.stat().st_mode | 0o011)
     if account.can_enter(data_dir):
         return data_dir / "postgres"
-    return SHARED_STATE / f"data-{path_digest(data_dir)}"
+    return _shared_state() / f"data-{path_digest(data_dir)}"
+
+
+def _shared_state() -> Path:
+    SHARED_STATE.mkdir(parents=True, exist_ok=True)
+    SHARED_STATE.chmod(0o755)
+    return SHARED_STATE
 
 
 def path_digest(path: Path) -> str:
@@ -126,10 +134,12 @@ def _newest(found: list[Path], source: str) -> Installation:
     return max((Installation(path) for path in found), key=lambda each: each.version)
 
 
-def _copy_for_all(source: Path, target: Path) -> None:
-    SHARED_STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
+def _copy_for_all(sources: list[Path], target: Path) -> None:
+    """Copies the sources, as they lie beside each other, and lets everybody read them."""
     draft = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.copytree(source, draft, symlinks=True)
+    root = sources[-1].parent
+    for source in filter(Path.exists, sources):
+        shutil.copytree(source, draft / source.relative_to(root), symlinks=True)
     for path in (draft, *draft.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

@@ -11,25 +11,24 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from urllib.parse import urlencode
 
 import psycopg
 
 from local import watchdog
 from local.errors import DataDirectoryInUseError, PortTakenError, PostgresStartError
 from local.installation import Account, Installation, state_dir
+from local.servers import PASSWORD, SUPERUSER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUPERUSER: Final = "supabase_admin"
-#: the password that `supabase start` and the CLI's local target use as well
-PASSWORD: Final = "postgres"  # noqa: S105 - published, for development only
 START_TIMEOUT: Final = 60.0
 ORPHAN_PATIENCE: Final = 5.0
 POLL_INTERVAL: Final = 0.02
@@ -72,41 +71,6 @@ host replication all all scram-sha-256
 """
 
 
-class Server(Protocol):
-    """A Postgres server on which this program may be any role."""
-
-    def dsn(self, role: str, database: str = "postgres") -> str:
-        """The DSN of `database` for `role`."""
-
-    def network_dsn(self, role: str, database: str = "postgres") -> str:
-        """The same for programs of other users: through TCP, with a password."""
-
-
-@dataclass(frozen=True)
-class ExternalServer:
-    """A server that somebody else runs, known by the DSN of a superuser."""
-
-    admin_dsn: str
-
-    @property
-    def database(self) -> str:
-        """The database that the DSN names."""
-        return urlsplit(self.admin_dsn).path.lstrip("/")
-
-    def dsn(self, role: str, database: str = "postgres") -> str:
-        """The DSN of `database` for `role`, with the password that the platform gives it."""
-        parts = urlsplit(self.admin_dsn)
-        credentials, _, address = parts.netloc.rpartition("@")
-        if role != SUPERUSER:
-            credentials = f"{quote(role, safe='')}:{PASSWORD}"
-        netloc = f"{credentials}@{address}" if credentials else address
-        return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
-
-    def network_dsn(self, role: str, database: str = "postgres") -> str:
-        """The same as `dsn`."""
-        return self.dsn(role, database)
-
-
 @dataclass
 class Cluster:
     """One Postgres cluster, running between `start` and `stop`; also a context manager."""
@@ -123,6 +87,8 @@ class Cluster:
     account: Account = field(default_factory=Account.current)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _socket_dir: Path | None = field(default=None, init=False, repr=False)
+    #: a start that was given up goes on in its thread; the stop that follows waits for it
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     @cached_property
     def directory(self) -> Path:
@@ -158,32 +124,35 @@ class Cluster:
 
     def start(self) -> None:
         """Starts Postgres, after initialising its files the first time."""
-        self.installation = self.installation.reachable_by(self.account)
-        if not (self.directory / "PG_VERSION").exists():
-            self._initialise()
-        self._refuse_second_server()
-        self.port = take_port(self.host, self.port, "--db-port")
-        self._socket_dir = self._make_socket_dir()
-        self._process = self._watch(self._socket_dir)
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.stop("immediate")
-            raise
+        with self._lock:
+            self.installation = self.installation.reachable_by(self.account)
+            if not self.directory.exists():
+                self._initialise()
+            self._refuse_second_server()
+            self.port = take_port(self.host, self.port, "--db-port")
+            self._socket_dir = self._make_socket_dir()
+            self._process = self._watch(self._socket_dir)
+            try:
+                self._wait_until_ready()
+            except BaseException:
+                self.stop("immediate")
+                raise
 
     def stop(self, mode: StopMode = "fast") -> None:
         """Stops Postgres; `immediate` is what a power failure would do."""
-        if self._process is None:
-            return
-        with contextlib.suppress(BrokenPipeError):
-            self._process.communicate(f"{mode}\n".encode())
-        self._process.wait()
-        self._process = None
+        with self._lock:
+            if self._process is None:
+                return
+            with contextlib.suppress(BrokenPipeError):
+                self._process.communicate(f"{mode}\n".encode())
+            self._process.wait()
+            self._process = None
 
     def restart(self, mode: StopMode = "fast") -> None:
         """Stops and starts Postgres; every DSN stays valid."""
-        self.stop(mode)
-        self.start()
+        with self._lock:
+            self.stop(mode)
+            self.start()
 
     def __enter__(self) -> Self:
         self.start()
@@ -193,17 +162,23 @@ class Cluster:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.to_thread(self.start)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(self.stop)
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
 
     def _initialise(self) -> None:
-        directory = self.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        self.account.own(directory)
-        command = [str(self.installation.bin_dir / "initdb"), "--pgdata", str(directory)]
+        """Makes the files elsewhere and moves them: half of them would look like all of them."""
+        draft = self.directory.with_name(f"{self.directory.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        self.account.own(draft)
+        command = [str(self.installation.bin_dir / "initdb"), "--pgdata", str(draft)]
         options = [f"--username={SUPERUSER}", "--encoding=UTF8", "--auth=trust", *self._locale]
         durability = [] if self.durable else ["--no-sync"]
         done = subprocess.run(
@@ -215,8 +190,9 @@ class Cluster:
             **self.account.arguments,
         )
         if done.returncode != 0:
-            raise PostgresStartError(f"initdb failed in {directory}:\n{done.stderr.strip()}")
-        (directory / "pg_hba.conf").write_text(HOST_BASED_ACCESS, encoding="utf-8")
+            raise PostgresStartError(f"initdb failed in {draft}:\n{done.stderr.strip()}")
+        (draft / "pg_hba.conf").write_text(HOST_BASED_ACCESS, encoding="utf-8")
+        draft.rename(self.directory)
 
     @property
     def _locale(self) -> list[str]:

@@ -22,13 +22,8 @@ from local.cron import CronRunner
 from local.errors import PostgresError
 from local.gateway import create_gateway
 from local.keys import Keyring
-from local.postgres import (
-    CRON_DATABASE,
-    SUPERUSER,
-    Cluster,
-    ExternalServer,
-    take_port,
-)
+from local.postgres import CRON_DATABASE, Cluster, take_port
+from local.servers import SUPERUSER, ExternalServer
 from local.tasks import in_own_task
 
 if TYPE_CHECKING:
@@ -37,7 +32,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from local.config import Settings
-    from local.postgres import Server, StopMode
+    from local.postgres import StopMode
+    from local.servers import Server
 
 logger = logging.getLogger(__name__)
 

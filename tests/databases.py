@@ -17,12 +17,13 @@ from psycopg import sql
 from local import bootstrap
 from local.config import DSN_SCHEMES, EMBEDDED, SYSTEM, Settings
 from local.migrations import push
-from local.postgres import CRON_DATABASE, CRON_SETTINGS, SUPERUSER, Cluster, ExternalServer
+from local.postgres import CRON_DATABASE, CRON_SETTINGS, Cluster
+from local.servers import SUPERUSER, ExternalServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from local.postgres import Server
+    from local.servers import Server
 
 VARIABLE: Final = "SIMPOOL_TEST_DATABASE"
 CONTAINER: Final = "container"

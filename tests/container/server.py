@@ -15,7 +15,8 @@ from docker.errors import APIError, ImageNotFound  # type: ignore[import-untyped
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from local.postgres import PASSWORD, SERVER_SETTINGS, SUPERUSER, VOLATILE_SETTINGS, ExternalServer
+from local.postgres import SERVER_SETTINGS, VOLATILE_SETTINGS
+from local.servers import PASSWORD, SUPERUSER, ExternalServer
 from tests.container.engine import container_engine
 
 if TYPE_CHECKING:

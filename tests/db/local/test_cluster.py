@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import psycopg
 import pytest
 
 from local.errors import DataDirectoryInUseError, PostgresStartError
-from local.postgres import SUPERUSER, Cluster, remove_cluster
+from local.postgres import Cluster, remove_cluster
+from local.servers import SUPERUSER
 from tests.databases import public_directory
 
 if TYPE_CHECKING:
@@ -114,6 +116,29 @@ def test_a_second_server_on_the_same_files_is_refused(
     monkeypatch.setattr("local.postgres.ORPHAN_PATIENCE", 0.0)
     with pytest.raises(DataDirectoryInUseError, match="already"):
         Cluster(cluster.data_dir, durable=False).start()
+
+
+async def test_a_start_that_is_given_up_leaves_no_server(directory: Path) -> None:
+    """Whoever cancels a start waits until what it began has ended."""
+    cluster = Cluster(directory / "given-up", durable=False)
+    starting = asyncio.create_task(cluster.__aenter__(), name="start")
+    while cluster._process is None:  # noqa: ASYNC110 - nothing announces it
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert cluster._process is None
+    assert remove_cluster(directory / "given-up")
+
+
+def test_files_that_were_made_by_halves_are_made_again(directory: Path) -> None:
+    """An initialisation that was killed does not stand in the way."""
+    draft = directory / "halves" / "postgres.draft"
+    draft.mkdir(parents=True)
+    (draft / "PG_VERSION").write_text("18\n")
+    with Cluster(directory / "halves", durable=False) as cluster:
+        assert value(cluster.dsn(SUPERUSER), "select 1") == 1
+    assert not draft.exists()
 
 
 def test_a_server_that_does_not_start_says_why(directory: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from local.config import Settings
 from local.errors import PlatformError, PostgresError
-from local.postgres import SUPERUSER, Cluster
+from local.postgres import Cluster
+from local.servers import SUPERUSER
 from local.stack import Stack
 
 if TYPE_CHECKING:

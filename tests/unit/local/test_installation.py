@@ -13,7 +13,8 @@ import pytest
 from local import installation
 from local.errors import PortTakenError, PostgresMissingError
 from local.installation import Account, Installation, state_dir
-from local.postgres import ExternalServer, take_port
+from local.postgres import take_port
+from local.servers import ExternalServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,18 +85,29 @@ def test_files_move_where_the_user_of_postgres_can_reach_them(
 def test_programs_that_cannot_be_reached_are_copied_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The copy is readable for everybody, whatever the original was."""
+    """The copy is readable for everybody, whatever the original was, and brings its libraries."""
     monkeypatch.setattr(installation, "SHARED_STATE", tmp_path / "shared")
-    source = tmp_path / "source" / "bin"
-    source.mkdir(parents=True, mode=0o700)
-    for name, mode in (("postgres", 0o700), ("notes", 0o600)):
-        (source / name).write_text(name)
-        (source / name).chmod(mode)
+    source = tmp_path / "site" / "wheel" / "pg" / "bin"
+    files = {
+        "wheel/pg/bin/postgres": 0o700,
+        "wheel/pg/share/notes": 0o600,
+        "wheel.libs/libpq.so": 0o600,
+    }
+    for name, mode in files.items():
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        path.chmod(mode)
     copied = Installation(source).reachable_by(Locked())
     assert Installation(source).reachable_by(Locked()) == copied
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in copied.bin_dir.iterdir()}
-    assert modes == {"postgres": 0o755, "notes": 0o644}
-    assert [path.name for path in (tmp_path / "shared").iterdir()] == [copied.bin_dir.parent.name]
+    (root,) = (tmp_path / "shared").iterdir()
+    assert copied.bin_dir == root / "wheel" / "pg" / "bin"
+    modes = {name: stat.S_IMODE((root / name).stat().st_mode) for name in files}
+    assert modes == {
+        "wheel/pg/bin/postgres": 0o755,
+        "wheel/pg/share/notes": 0o644,
+        "wheel.libs/libpq.so": 0o644,
+    }
 
 
 def test_reachable_programs_are_used_where_they_are(tmp_path: Path) -> None:
