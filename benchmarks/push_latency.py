@@ -99,6 +99,7 @@ def show(name: str, latencies: list[float]) -> tuple[float, float]:
 def main() -> int:
     """Print the table and the verdict."""
     with tempfile.TemporaryDirectory(prefix="simpool-bench-") as directory:
+        Path(directory).chmod(0o711)  # Postgres runs as another user when we are root
         with_us, with_peer = asyncio.run(measure(Path(directory)))
     print(f"{'submit to start':<16}{'median':>9}{'p95':>9}{'max':>9}  in ms")
     median, high = show("simpool", with_us)
