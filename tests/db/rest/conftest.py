@@ -30,11 +30,23 @@ USER = "6f1c1f6e-6d0f-4a4e-9d6c-0a3b8a3f0a01"
 
 
 @dataclass
+class Clock:
+    """The time, which a test can let pass."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self.ahead
+
+
+@dataclass
 class Api:
     """A client of the API that speaks for whom it is told."""
 
     http: httpx.AsyncClient
     context: Context
+    clock: Clock
 
     async def send(
         self,
@@ -90,6 +102,7 @@ class Api:
 @asynccontextmanager
 async def open_api(database: TestDatabase, directory: Path) -> AsyncIterator[Api]:
     """The API over a database."""
+    clock = Clock()
     async with AsyncConnectionPool(
         database.authenticator_dsn,
         min_size=1,
@@ -105,7 +118,7 @@ async def open_api(database: TestDatabase, directory: Path) -> AsyncIterator[Api
             dsn=database.dsn,
             url="http://rest",
             random=random.Random(0),  # noqa: S311 - nothing here depends on chance
-            clock=time.time,
+            clock=clock,
         )
         app = create_app(context)
         transport = httpx.ASGITransport(app)
@@ -113,7 +126,7 @@ async def open_api(database: TestDatabase, directory: Path) -> AsyncIterator[Api
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://rest") as http,
         ):
-            yield Api(http, context)
+            yield Api(http, context, clock)
 
 
 @pytest.fixture(scope="module")

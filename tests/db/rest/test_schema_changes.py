@@ -19,6 +19,14 @@ def apply(database: TestDatabase, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
+def apply_unheard(database: TestDatabase, *statements: str) -> None:
+    """Change the schema where nobody announces it: triggers of events are off."""
+    with psycopg.connect(database.admin_dsn) as connection:
+        connection.execute("set session_replication_role = replica")
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 async def test_new_objects_are_found_at_once(api: Api, cinema: TestDatabase) -> None:
     """A table, a column, a function and a key that are new are used by the next request."""
     assert (await api.get("/studios")).status_code == 404
@@ -63,3 +71,25 @@ async def test_notifications_make_the_schema_be_read_again(api: Api, cinema: Tes
         while (answer := (await api.post("/rpc/nothing", {})).json()) != [7]:
             assert answer in (None, 7)
             await asyncio.sleep(0)
+
+
+async def test_what_was_not_announced_is_found(api: Api, cinema: TestDatabase) -> None:
+    """What is missing, or fails in Postgres, is looked for in a newer schema."""
+    assert (await api.get("/films?select=title&limit=1")).status_code == 200
+    apply_unheard(
+        cinema,
+        "create table public.studios (id integer primary key)",
+        "grant select on public.studios to anon",
+    )
+    assert await api.rows("/studios") == []
+    apply_unheard(
+        cinema,
+        "drop function public.nothing()",
+        "create function public.nothing(a integer default 3) returns setof integer "
+        "language sql as 'select a'",
+        "grant execute on function public.nothing(integer) to anon",
+        "alter function public.add(integer, integer) rename to plus",
+    )
+    assert (await api.post("/rpc/nothing", {"a": 5})).json() == [5]
+    response = await api.post("/rpc/add", {"a": 1})
+    assert response.json()["code"] == "PGRST202"

@@ -231,6 +231,15 @@ async def test_an_expired_token(reading: Api) -> None:
     )
 
 
+async def test_a_token_expires_between_requests(reading: Api) -> None:
+    """A token that was believed is believed no longer than it lives."""
+    bearer = f"Bearer {reading.token('authenticated')}"
+    assert (await reading.get("/films", authorization=bearer)).status_code == 200
+    reading.clock.ahead = 61
+    response = await reading.get("/films", authorization=bearer)
+    assert (response.status_code, response.json()["message"]) == (401, "JWT expired")
+
+
 async def test_a_token_that_is_none(reading: Api) -> None:
     """What is no token is not believed."""
     response = await reading.get("/films", authorization="Bearer a.b.c")
