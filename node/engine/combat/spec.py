@@ -8,6 +8,7 @@ from node.engine.combat.character import armor_factor
 from node.engine.combat.effects import Origin, bundle
 from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.kernels.agenda import EMPTY
 from node.engine.combat.modifiers import modify
 from node.engine.combat.world import PLAYER, World
 
@@ -256,7 +257,7 @@ def _emitters(world: World, name: str, events: list[str], pointer: str) -> list[
 def _place(world: World) -> Image:
     image = Image()
     leaves = 1 << max(1, (len(world.slots) - 1).bit_length())
-    tree = Entity(2 * leaves, dict.fromkeys(range(2 * leaves), at.NEVER))
+    tree = Entity(2 * leaves, dict.fromkeys(range(2 * leaves), EMPTY))
     pending = Entity(at.PENDING_CAPACITY)
     image.place([world.fight, tree, *world.streams.values()])
     for kind in (world.actors, world.abilities, world.auras, world.resources, world.procs):

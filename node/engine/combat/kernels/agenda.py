@@ -15,7 +15,6 @@ from node.engine.combat.kernels.layout import (
     FIRST_SLOT,
     LEAVES,
     LENGTH,
-    NEVER,
     PRIORITY,
     SLOT_SIZE,
     TOO_MANY_EVENTS,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 TIME_SHIFT = 39
 _PRIORITY_SHIFT = 36
 _ORDER_SHIFT = 12
+EMPTY = (1 << 63) - 1  #: a leaf later than any time
 _TIMER_MASK = (1 << _ORDER_SHIFT) - 1
 LATEST = 1 << 24  #: times are below this, about 4.6 hours
 MOST_TIMERS = 1 << _ORDER_SHIFT
@@ -53,12 +53,12 @@ def schedule(ints: Integers, timer: int, time: int) -> None:
 @kernel
 def cancel(ints: Integers, timer: int) -> None:
     """Stop a timer."""
-    _put(ints, timer, NEVER)
+    _put(ints, timer, EMPTY)
 
 
 @kernel
 def next_event(ints: Integers) -> int:
-    """Give the least leaf, NEVER when no timer is set."""
+    """Give the least leaf, EMPTY when no timer is set."""
     return ints[ints[AGENDA] + 1]
 
 

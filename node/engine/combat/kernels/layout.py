@@ -5,7 +5,7 @@ Times are milliseconds, damage and resources thousandths, chances and bonuses fr
 
 from __future__ import annotations
 
-NEVER = (1 << 62) - 1
+NEVER = (1 << 62) - 1  #: later than any time, and a time can still be added to it
 NOTHING = 0  #: no entity: offset 0 is the fight
 
 # The fight, always at offset 0. ints:
