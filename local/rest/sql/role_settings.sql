@@ -5,14 +5,21 @@ select
   pg_catalog.split_part(settings.line, '=', 1) as name,
   pg_catalog.substr(settings.line, pg_catalog.strpos(settings.line, '=') + 1) as value
 from pg_catalog.pg_auth_members as members
-join pg_catalog.pg_roles as roles on roles.oid = members.roleid
-join pg_catalog.pg_db_role_setting as stored on stored.setrole = roles.oid
+join pg_catalog.pg_roles as roles on members.roleid = roles.oid
+join pg_catalog.pg_db_role_setting as stored on roles.oid = stored.setrole
 cross join unnest(stored.setconfig) as settings (line)
 join pg_catalog.pg_settings as known
   on known.name = pg_catalog.split_part(settings.line, '=', 1)
-where members.member = (select oid from pg_catalog.pg_roles where rolname = session_user)
+where
+  members.member = (
+    select oid from pg_catalog.pg_roles
+    where rolname = session_user
+  )
   and stored.setdatabase in (
-    0, (select oid from pg_catalog.pg_database where datname = current_database())
+    0, (
+      select oid from pg_catalog.pg_database
+      where datname = current_database()
+    )
   )
   and (
     known.context = 'user'

@@ -10,7 +10,7 @@ create table public.films (
   title text not null,
   year integer default 1999,
   rating numeric(3, 1),
-  tags text [] not null default '{}',
+  tags text[] not null default '{}',
   meta jsonb,
   released daterange,
   code character(4),
@@ -51,7 +51,10 @@ create table public.notes (
 create table public.logs (message text);
 
 create view public.titles with (security_invoker = true) as
-select films.id, films.title from public.films;
+select
+  films.id,
+  films.title
+from public.films;
 
 create function public.shout(films public.films) returns text
 language sql stable set search_path = ''
@@ -63,8 +66,10 @@ insert into public.directors (id, name) values
 insert into public.films
 (id, title, year, rating, tags, meta, released, code, director_id, producer_id)
 values
-(1, 'Metropolis', 1927, 8.3, '{silent,classic}', '{"box": {"usd": 75}, "ids": [5, 6]}',
-  '[1927-01-10,1927-12-31)', 'METR', 1, 3),
+(
+  1, 'Metropolis', 1927, 8.3, '{silent,classic}', '{"box": {"usd": 75}, "ids": [5, 6]}',
+  '[1927-01-10,1927-12-31)', 'METR', 1, 3
+),
 (2, 'M', 1931, 8.3, '{classic}', '{"box": {"usd": 35}}', null, null, 1, null),
 (3, 'Cleo from 5 to 7', 1962, 7.8, '{"new wave"}', null, null, null, 2, 1),
 (4, 'Ran', 1985, null, '{}', '{"box": null}', null, null, 3, null),
@@ -149,7 +154,7 @@ create function public.reversed(text) returns text
 language plpgsql stable set search_path = ''
 as $$ begin return reverse($1); end; $$;
 
-create function public.total(variadic numbers integer []) returns integer
+create function public.total(variadic numbers integer[]) returns integer
 language plpgsql stable set search_path = ''
 as $$ begin return (select sum(n) from unnest(numbers) as n); end; $$;
 
