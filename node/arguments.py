@@ -38,7 +38,7 @@ exit codes:
   0 done   1 failed   2 wrong usage or setting   3 the pool does not answer
   4 not signed in, or not allowed   130 interrupted
 """
-EVERYWHERE = ("pool", "key", "data_dir", "cache_dir")
+EVERYWHERE = ("pool", "handlers", "key", "data_dir", "cache_dir")
 CONFIG = Option(
     key="config",
     read=path,

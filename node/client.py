@@ -33,7 +33,6 @@ class PoolClient:
         self.settings = settings
         self._token = token
         self._http = httpx.AsyncClient(
-            base_url=settings.url,
             headers={"apikey": settings.publishable_key, "User-Agent": USER_AGENT},
             timeout=settings.request_timeout,
             transport=transport,
@@ -96,10 +95,18 @@ class PoolClient:
         """One request, whatever the answer; raises PoolUnavailableError where there is none."""
         token = await self.token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        origin = self._origin(path)
         try:
-            return await self._http.request(method, path, params=query, json=body, headers=headers)
+            return await self._http.request(
+                method, f"{origin}{path}", params=query, json=body, headers=headers
+            )
         except httpx.HTTPError as error:
-            raise unreachable(self.settings.url, error) from error
+            raise unreachable(origin, error) from error
+
+    def _origin(self, path: str) -> str:
+        """Handlers may be hosted apart: the hosted platform runs no Python."""
+        apart = path.startswith("/functions/")
+        return self.settings.handlers_url if apart else self.settings.url
 
 
 def unreachable(url: str, error: Exception) -> PoolUnavailableError:

@@ -64,6 +64,7 @@ class Settings:
     """Everything a node can be told. Durations are in seconds."""
 
     url: str = LOCAL_POOL
+    handlers: str | None = None
     publishable_key: str = LOCAL_KEY
     data_dir: Path = field(default_factory=default_data_dir)
     cache_dir: Path = field(default_factory=default_cache_dir)
@@ -88,6 +89,11 @@ class Settings:
     def pool_is_configured(self) -> bool:
         """Whether somebody named the pool, rather than the default of this machine."""
         return "url" in self.sources
+
+    @property
+    def handlers_url(self) -> str:
+        """Where the handlers answer, below /functions/v1."""
+        return self.handlers or self.url
 
     @property
     def session_path(self) -> Path:
@@ -115,6 +121,14 @@ OPTIONS: tuple[Option, ...] = (
         help="address of the pool",
         metavar="URL",
         default=LOCAL_POOL,
+    ),
+    Option(
+        key="handlers",
+        field="handlers",
+        read=address,
+        wanted="an address such as https://pool.example.org",
+        help="address of the pool's handlers where they are hosted apart (default: the pool's)",
+        metavar="URL",
     ),
     Option(
         key="key",

@@ -114,10 +114,10 @@ class Daemon:
 
     def _open(self, client: httpx.AsyncClient) -> None:
         settings = self._settings
-        pool = (settings.url, settings.publishable_key)
         key = NodeKey.load_or_create(key_path(settings.data_dir))
-        sentinel = Sentinel(client, key, *pool, clock=time.time)
-        self._queries = Queries(client, *pool)
+        handlers = (settings.handlers_url, settings.publishable_key)
+        sentinel = Sentinel(client, key, *handlers, clock=time.time)
+        self._queries = Queries(client, settings.url, settings.publishable_key)
         self._requests = Requests(settings, sentinel, self._queries, self._registration, self._now)
         self._spool = Spool(settings.data_dir / "spool")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")

@@ -198,8 +198,8 @@ class PoolExamination:
         async with self._http() as http:
             try:
                 key = NodeKey.load_or_create(path)
-                pool = (settings.url, settings.publishable_key)
-                token = await Sentinel(http, key, *pool, clock=self._clock).token()
+                handlers = (settings.handlers_url, settings.publishable_key)
+                token = await Sentinel(http, key, *handlers, clock=self._clock).token()
             except UnauthorizedError as error:
                 fix = f"{error.advice} If this node was unregistered: python -m node registers it."
                 return None, Finding("registration", "fail", str(error), fix)

@@ -34,6 +34,8 @@ def remember_pool(context: Context) -> None:
     """Write the pool in force to the settings file, so that no flag is needed any more."""
     settings = context.settings
     values = {"pool": settings.url, "key": settings.publishable_key}
+    if settings.handlers:
+        values["handlers"] = settings.handlers
     save_settings(settings.config_path, values)
     context.say(f"The pool is remembered in {escape(str(settings.config_path))}.")
 
@@ -78,7 +80,7 @@ def save_option(group: str) -> Option:
         read=switch,
         wanted="yes or no",
         default=False,
-        help="remember --pool and --key in the settings file",
+        help="remember --pool, --key and --handlers in the settings file",
     )
 
 

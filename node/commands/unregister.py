@@ -44,9 +44,9 @@ async def _unregister(context: Context, path: Path) -> str:
     settings = context.settings
     async with new_client(settings.request_timeout) as client:
         key = NodeKey.load_or_create(path)
-        pool = (settings.url, settings.publishable_key)
+        handlers = (settings.handlers_url, settings.publishable_key)
         try:
-            return await Sentinel(client, key, *pool, clock=time.time).unregister()
+            return await Sentinel(client, key, *handlers, clock=time.time).unregister()
         except UnauthorizedError as error:
             raise CommandError(
                 f"the pool at {settings.url} does not know this node ({error})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -50,6 +51,18 @@ async def test_a_visitor_sends_only_the_key(pool: FakePool, settings: Settings) 
         assert await client.rows("t", select="a") == [{"a": 1}]
     assert "authorization" not in pool.requests[0].headers
     assert pool.requests[0].url.params["select"] == "a"
+
+
+async def test_handlers_may_be_hosted_apart(pool: FakePool, settings: Settings) -> None:
+    """Only requests to handlers go to their own address."""
+    pool.on("GET", "/functions/v1/health", {"status": "ok"})
+    pool.on("GET", "/rest/v1/t", [])
+    apart = replace(settings, handlers="https://handlers.test")
+    async with PoolClient(apart, transport=httpx.MockTransport(pool)) as client:
+        await client.handler("GET", "health")
+        await client.rows("t")
+    origins = [f"{request.url.scheme}://{request.url.host}" for request in pool.requests]
+    assert origins == ["https://handlers.test", POOL]
 
 
 async def test_an_empty_answer_is_none(pool: FakePool, settings: Settings) -> None:
