@@ -6,6 +6,7 @@ A probe message is inserted, looked for in the client's role, and rolled back.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
+
+logger = logging.getLogger(__name__)
 
 BROADCAST: Final = "broadcast"
 PRESENCE: Final = "presence"
@@ -81,7 +84,8 @@ class PolicyAuthorizer:
                 return await self._probe_read(connection, access, probes)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise AccessUnknownError from error
-        except psycopg.Error:
+        except psycopg.Error as error:
+            logger.warning("the policies of %s failed, which refuses: %s", access.topic, error)
             return frozenset()
 
     async def writable(self, access: Access, extensions: tuple[str, ...]) -> frozenset[str]:
@@ -91,7 +95,8 @@ class PolicyAuthorizer:
                 return await self._probe_write(connection, access, extensions)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise AccessUnknownError from error
-        except psycopg.Error:
+        except psycopg.Error as error:
+            logger.warning("the policies of %s failed, which refuses: %s", access.topic, error)
             return frozenset()
 
     @staticmethod

@@ -11,10 +11,9 @@ from starlette.responses import JSONResponse, Response
 from local.errors import TokenError
 from local.identity import resolve_identity
 from local.realtime.authorization import BROADCAST, Access
-from local.realtime.errors import AccessUnknownError
+from local.realtime.errors import AccessUnknownError, TokenRefusedError
 from local.realtime.frames import Broadcast
 from local.realtime.hub import Topic
-from local.realtime.tokens import TokenRefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

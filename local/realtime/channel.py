@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from local.realtime.authorization import BROADCAST, PRESENCE, Access
-from local.realtime.errors import AccessUnknownError, JoinRefusedError
+from local.realtime.errors import AccessUnknownError, JoinRefusedError, TokenRefusedError
 from local.realtime.frames import user_broadcast
 from local.realtime.hub import Topic
 from local.realtime.permissions import PrivatePermissions, PublicPermissions
-from local.realtime.tokens import TokenRefusedError, is_api_key
+from local.realtime.tokens import is_api_key
 from local.realtime.tracking import Tracking
 
 if TYPE_CHECKING:

@@ -10,12 +10,17 @@ LocalError
     ├── AccessUnknownError
     ├── HandshakeRefusedError
     ├── JoinRefusedError
-    └── TokenRefusedError (in `tokens`)
+    └── TokenRefusedError
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from local.errors import TokenReason
 
 
 class RealtimeError(LocalError):
@@ -61,4 +66,13 @@ class JoinRefusedError(RealtimeError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+        self.message = message
+
+
+class TokenRefusedError(RealtimeError):
+    """The token opens nothing."""
+
+    def __init__(self, reason: TokenReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: TokenReason = reason
         self.message = message

@@ -105,8 +105,10 @@ class ChangeFeed:
                 log = logger.warning if self._connected.is_set() else logger.info
                 log("the change feed lost the database, trying again: %s", error)
                 delay = FIRST_RETRY if self._connected.is_set() else min(2 * delay, LAST_RETRY)
-                self._connected.clear()
-                self._lost.set()
+            except Exception:
+                logger.exception("the change feed failed, trying again")
+            self._connected.clear()
+            self._lost.set()
             await asyncio.sleep(delay)
 
     async def _follow(self) -> None:

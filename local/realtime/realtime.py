@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,14 +15,14 @@ from local.realtime.authorization import PolicyAuthorizer
 from local.realtime.changes import PostgresChanges
 from local.realtime.chaos import Chaos
 from local.realtime.connection import SERVICE_RESTART, Connection
-from local.realtime.errors import HandshakeRefusedError, MalformedFrameError
+from local.realtime.errors import HandshakeRefusedError, MalformedFrameError, TokenRefusedError
 from local.realtime.feed import ChangeFeed
 from local.realtime.frames import serializer_for
 from local.realtime.hub import Hub
 from local.realtime.messages import DatabaseMessages, MessageArchive
 from local.realtime.replication import SESSION_OPTIONS
 from local.realtime.services import LoopTimers, Meters, Services
-from local.realtime.tokens import TokenRefusedError, Tokens
+from local.realtime.tokens import Tokens, refused_handshake
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: connections that ask policies and rows on behalf of clients
 POOL_SIZE: Final = 4
+#: a policy that takes longer is an outage
+POOL_OPTIONS: Final = f"{SESSION_OPTIONS} -c statement_timeout=10s"
 #: seconds a client waits for one of them
 POOL_TIMEOUT: Final = 5.0
 #: seconds the start waits for the stream, so that the first message is not lost
@@ -61,7 +62,7 @@ class Realtime:
             timeout=POOL_TIMEOUT,
             open=False,
             check=AsyncConnectionPool.check_connection,
-            kwargs={"application_name": "realtime", "options": SESSION_OPTIONS},
+            kwargs={"application_name": "realtime", "options": POOL_OPTIONS},
             name="realtime",
         )
         self.chaos = Chaos(context.settings, context.random, context.clock)
@@ -92,8 +93,14 @@ class Realtime:
             loop.create_task(self.feed.run(), name="realtime-feed"),
             loop.create_task(self.changes.run(), name="realtime-changes"),
         ]
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.feed.wait_connected(), START_TIMEOUT)
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                await self.feed.wait_connected()
+        except TimeoutError:
+            logger.warning("the change feed has not connected yet; it goes on trying")
+        except BaseException:
+            await self._stop()
+            raise
         return self
 
     async def __aexit__(
@@ -102,6 +109,9 @@ class Realtime:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
         self.cut_connections()
         for task in self._tasks:
             task.cancel()
@@ -170,8 +180,6 @@ class Realtime:
             identity = resolve_identity(self._context, sent, {})
             token = identity.token or ""
             self.services.tokens.verify(token)
-        except TokenError as error:
-            raise TokenRefusedError(error.reason, str(error)).for_handshake() from None
-        except TokenRefusedError as refusal:
-            raise refusal.for_handshake() from None
+        except (TokenError, TokenRefusedError) as refusal:
+            raise refused_handshake(refusal.reason) from None
         return token

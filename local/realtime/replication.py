@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: text output must not depend on the settings of the server
 SESSION_OPTIONS: Final = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+#: seconds
+CONNECT_TIMEOUT: Final = 5
 #: seconds an orderly end may take
 CLOSE_TIMEOUT: Final = 2.0
 #: seconds between two confirmations of what has been read
@@ -59,6 +61,7 @@ class ReplicationStream:
             dsn,
             autocommit=True,
             row_factory=tuple_row,
+            connect_timeout=CONNECT_TIMEOUT,
             replication="database",
             application_name="realtime_replication",
             options=SESSION_OPTIONS,

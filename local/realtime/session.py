@@ -6,10 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from local.realtime.channel import Channel, Join
-from local.realtime.errors import JoinRefusedError, MalformedFrameError
+from local.realtime.errors import JoinRefusedError, MalformedFrameError, TokenRefusedError
 from local.realtime.frames import Broadcast, Frame, Push, Reply
 from local.realtime.joins import parse_join, sub_topic
-from local.realtime.tokens import TokenRefusedError, is_api_key
+from local.realtime.tokens import is_api_key, refused_join
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -179,7 +179,7 @@ class Session:
                 self._token if token is None or is_api_key(token) else token
             )
         except TokenRefusedError as refusal:
-            raise refusal.for_join() from None
+            raise refused_join(refusal) from None
 
     def _refuse(self, frame: Frame, reason: str) -> None:
         logger.info("refused the join of %s: %s", frame.topic, reason)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.realtime.errors import FilterError, SubscriptionError
 from local.realtime.filters import parse_filters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from local.realtime.channel import Channel
     from local.realtime.conditions import Condition
     from local.realtime.filters import Filter
     from local.realtime.joins import Binding
+    from local.realtime.tokens import Credentials
 
 EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 ANY: Final = "*"
@@ -39,55 +38,56 @@ class Wish:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A role with its claims; policies treat all its subscriptions alike."""
+
+    role: str
+    #: as JSON
+    claims: str
+
+    @classmethod
+    def of(cls, credentials: Credentials) -> Self:
+        """The viewer behind a token."""
+        return cls(credentials.role, json.dumps(credentials.claims, sort_keys=True))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Subscription:
     """One binding of a channel on one table."""
 
     binding_id: int
     channel: Channel
+    viewer: Viewer
     table_oid: int
     event: str
     conditions: tuple[Condition, ...]
     select: frozenset[str] | None
 
-    @property
-    def viewer(self) -> Viewer:
-        """In whose name its rows are asked for."""
-        credentials = self.channel.credentials
-        return Viewer(credentials.role, json.dumps(credentials.claims, sort_keys=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """A role with its claims; policies treat all its subscriptions alike."""
-
-    role: str
-    claims: str
-
 
 class Subscriptions:
-    """All subscriptions, by table."""
+    """All subscriptions, by table and by channel."""
 
     def __init__(self) -> None:
-        self._by_table: dict[int, list[Subscription]] = {}
+        self._by_table: dict[int, dict[Subscription, None]] = {}
+        self._by_channel: dict[Channel, list[Subscription]] = {}
 
     def __contains__(self, table_oid: int) -> bool:
         return table_oid in self._by_table
 
-    def replace(self, channel: Channel, subscriptions: Iterable[Subscription]) -> None:
+    def replace(self, channel: Channel, subscriptions: list[Subscription]) -> None:
         """Serve these subscriptions of a channel instead of its former ones."""
         self.remove(channel)
-        for subscription in subscriptions:
-            self._by_table.setdefault(subscription.table_oid, []).append(subscription)
+        self._by_channel[channel] = subscriptions
+        for entry in subscriptions:
+            self._by_table.setdefault(entry.table_oid, {})[entry] = None
 
     def remove(self, channel: Channel) -> None:
         """Forget a channel."""
-        for oid, subscriptions in tuple(self._by_table.items()):
-            left = [entry for entry in subscriptions if entry.channel is not channel]
-            if left:
-                self._by_table[oid] = left
-            else:
-                del self._by_table[oid]
+        for entry in self._by_channel.pop(channel, ()):
+            del self._by_table[entry.table_oid][entry]
+            if not self._by_table[entry.table_oid]:
+                del self._by_table[entry.table_oid]
 
     def interested(self, table_oid: int, event: str) -> list[Subscription]:
         """The subscriptions to an event of a table."""

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import jwt
 
 from local.errors import TokenError
-from local.realtime.errors import HandshakeRefusedError, JoinRefusedError, RealtimeError
+from local.realtime.errors import (
+    HandshakeRefusedError,
+    JoinRefusedError,
+    TokenRefusedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,23 +34,6 @@ _MESSAGES: Final[dict[TokenReason, str]] = {
     "malformed": "The token provided is not a valid JWT",
     "signature": "Failed to validate JWT signature",
 }
-
-
-class TokenRefusedError(RealtimeError):
-    """The token opens nothing."""
-
-    def __init__(self, reason: TokenReason, message: str) -> None:
-        super().__init__(message)
-        self.reason: TokenReason = reason
-        self.message = message
-
-    def for_handshake(self) -> HandshakeRefusedError:
-        """Say it as an HTTP answer."""
-        return HandshakeRefusedError(401, _MESSAGES[self.reason])
-
-    def for_join(self) -> JoinRefusedError:
-        """Say it as the reason of a refused join."""
-        return JoinRefusedError(_CODES[self.reason], self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +76,16 @@ class Tokens:
             claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
             message = f"{message} {int(now - claims['exp'])} seconds ago"
         return TokenRefusedError(error.reason, message)
+
+
+def refused_handshake(reason: TokenReason) -> HandshakeRefusedError:
+    """What a token that is no good gets as HTTP answer."""
+    return HandshakeRefusedError(401, _MESSAGES[reason])
+
+
+def refused_join(refusal: TokenRefusedError) -> JoinRefusedError:
+    """What a token that is no good gets as reason of a refused join."""
+    return JoinRefusedError(_CODES[refusal.reason], refusal.message)
 
 
 def is_api_key(token: object) -> bool:

@@ -1,4 +1,7 @@
-"""Values of the log as JSON, the way `to_jsonb` writes them. Pure."""
+"""Values of the log as JSON, the way `to_jsonb` writes them. Pure.
+
+Composite types stay in their text form.
+"""
 
 from __future__ import annotations
 

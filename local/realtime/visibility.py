@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import psycopg
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from psycopg import AsyncConnection
 
@@ -27,11 +27,10 @@ async def visible_rows(
     connection: AsyncConnection, table: Table, viewer: Viewer, rows: Mapping[int, Texts]
 ) -> frozenset[int]:
     """The numbers of the rows that the viewer can select by their primary key."""
-    columns = [[row[column.name] for row in rows.values()] for column in table.key]
     try:
         async with connection.transaction(force_rollback=True):
             await connection.execute(_BECOME, {"role": viewer.role, "claims": viewer.claims})
-            cursor = await connection.execute(_query(table), [list(rows), *columns])
+            cursor = await connection.execute(_query(table, rows))
             return frozenset(row[0] for row in await cursor.fetchall())
     except psycopg.OperationalError:
         raise
@@ -40,21 +39,24 @@ async def visible_rows(
         return frozenset()
 
 
-def _query(table: Table) -> Composed:
-    names = [f"k{number}" for number in range(len(table.key))]
-    arrays: Sequence[SQL] = [SQL("%s::text[]") for _ in names]
+def _query(table: Table, rows: Mapping[int, Texts]) -> Composed:
+    """Literals, not parameters: a name may hold a percent sign."""
+    names = [Identifier(f"k{number}") for number in range(len(table.key))]
+    values = [
+        SQL("{}::text[]").format(Literal([row[column.name] for row in rows.values()]))
+        for column in table.key
+    ]
     matches = [
-        SQL("subject.{} = probe.{}::{}").format(
-            Identifier(column.name), Identifier(name), SQL(column.sql_type)
-        )
+        SQL("subject.{} = probe.{}::{}").format(Identifier(column.name), name, SQL(column.sql_type))
         for name, column in zip(names, table.key, strict=True)
     ]
     return SQL(
-        "select probe.number from unnest(%s::int[], {}) as probe (number, {})"
+        "select probe.number from unnest({}::int[], {}) as probe (number, {})"
         " where exists (select from {} as subject where {})"
     ).format(
-        SQL(", ").join(arrays),
-        SQL(", ").join(map(Identifier, names)),
+        Literal(list(rows)),
+        SQL(", ").join(values),
+        SQL(", ").join(names),
         table.sql_name,
         SQL(" and ").join(matches),
     )
