@@ -221,8 +221,9 @@ class LiveScreen:
         self._live.stop()
 
     def add(self, event: Event, _snapshot: Snapshot, /) -> None:
-        """Remember an event for the next picture."""
-        self._happenings.append(Happening(self._clock(), event))
+        """Remember an event for the next picture, unless it is for those who look closely."""
+        if event.level != "debug":
+            self._happenings.append(Happening(self._clock(), event))
 
     def draw(self, snapshot: Snapshot, /) -> None:
         """Draw the next picture."""

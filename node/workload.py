@@ -84,7 +84,17 @@ class Workload:
             if self.paused or self.size == 0:
                 self._release(chunk_id)
             elif self.free_workers:
-                self._journal.do(do.StartChunk(self.ledger.start(chunk_id)))
+                self._start(self.ledger.start(chunk_id))
+
+    def _start(self, chunk: Chunk) -> None:
+        self._journal.do(do.StartChunk(chunk))
+        self._journal.tell(
+            "chunk_started",
+            f"Running {chunk.iterations:,} iterations",
+            level="debug",
+            chunk_id=chunk.chunk_id,
+            job_id=chunk.job_id,
+        )
 
     def release_held(self) -> None:
         """Give back what has not been started."""

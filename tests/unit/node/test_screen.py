@@ -139,7 +139,9 @@ def test_the_screen_gives_the_terminal_back() -> None:
     console = Console(file=file, force_terminal=True, width=80, height=24, legacy_windows=False)
     with LiveScreen(console, "http://pool.test", clock=lambda: NOW) as screen:
         screen.add(Event("claimed", "This node is claimed"), RUNNING)
+        screen.add(Event("chunk_started", "Running 100 iterations", "debug"), RUNNING)
         screen.draw(RUNNING)
     written = file.getvalue()
     assert "This node is claimed" in written
+    assert "Running 100 iterations" not in written
     assert written.index("\x1b[?1049h") < written.index("This node") < written.index("\x1b[?1049l")
