@@ -32,7 +32,8 @@ begin
 end;
 $$;
 
-comment on function private.describe_chunks(uuid[]) is 'Chunks as a node needs them to run them, in the order given.';
+comment on function private.describe_chunks(uuid[]) is
+'Chunks as a node needs them to run them, in the order given.';
 
 create function private.push_chunks()
 returns trigger

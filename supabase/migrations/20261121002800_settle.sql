@@ -204,8 +204,8 @@ end;
 $$;
 
 comment on function private.pin_engine_version(uuid, text) is
-'The first accepted result decides the job''s engine version; false for any other. The caller holds '
-'the job while it has none.';
+'The first accepted result decides the job''s engine version; false for any other. The caller '
+'holds the job while it has none.';
 
 create function private.withdraw_range(job_id uuid, seed_offset bigint)
 returns void

@@ -1,0 +1,142 @@
+begin;
+select plan(8);
+
+select results_eq($$
+  select routines.oid::regprocedure::text
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace = 'public'::regnamespace
+  order by 1
+$$, $$
+  values
+  ('available_nodes()'),
+  ('cancel_job(uuid)'),
+  ('claim_node(text,text,integer)'),
+  ('exchange_chunks(jsonb,integer,jsonb)'),
+  ('get_network_stats()'),
+  ('job_progress(uuid)'),
+  ('node_heartbeat(jsonb)'),
+  ('retry_job(uuid)'),
+  ('save_rotation(text,text,text,boolean,uuid)'),
+  ('share_node(uuid,text,uuid)'),
+  (
+    'submit_job(text,bigint,bigint,text,text,double precision,timestamp with time zone,text)'
+  ),
+  ('unshare_node(uuid,text,uuid)'),
+  ('update_node_settings(uuid,text,integer,boolean)'),
+  ('verify_claim_code(text)')
+$$, 'public offers exactly these functions');
+
+select results_eq($$
+  select routines.proname::text collate "default", pg_get_function_arguments(routines.oid)
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace = 'public'::regnamespace
+    and routines.proname in (
+      'claim_node', 'exchange_chunks', 'node_heartbeat', 'submit_job', 'update_node_settings'
+    )
+  order by 1
+$$, $$
+  values
+  ('claim_node', 'code text, name text DEFAULT NULL::text, max_parallel integer DEFAULT NULL::integer'),
+  ('exchange_chunks', 'finished jsonb, slots integer, running jsonb DEFAULT ''[]''::jsonb'),
+  ('node_heartbeat', 'status jsonb'),
+  (
+    'submit_job',
+    'config_json text, iterations bigint, seed bigint DEFAULT NULL::bigint, '
+    'priority text DEFAULT ''normal''::text, access_type text DEFAULT ''private''::text, '
+    'target_error double precision DEFAULT NULL::double precision, '
+    'deadline_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
+    'idempotency_key text DEFAULT NULL::text'
+  ),
+  (
+    'update_node_settings',
+    'node_id uuid, name text DEFAULT NULL::text, max_parallel integer DEFAULT NULL::integer, '
+    'paused boolean DEFAULT NULL::boolean'
+  )
+$$, 'their parameters are the keys that callers send');
+
+select is_empty($$
+  select routines.oid::regprocedure
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace = 'public'::regnamespace and routines.prosecdef
+$$, 'no exposed function runs with the rights of its owner');
+
+select is_empty($$
+  select routines.oid::regprocedure
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and not coalesce('search_path=""' = any(routines.proconfig), false)
+$$, 'every function has an empty search path');
+
+select is_empty($$
+  select routines.oid::regprocedure
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and obj_description(routines.oid, 'pg_proc') is null
+$$, 'every function says what it does');
+
+select results_eq($$
+  select routines.oid::regprocedure::text
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and has_function_privilege('anon', routines.oid, 'execute')
+  order by 1
+$$, $$
+  values
+  ('get_network_stats()'), ('private."current_time"()'), ('private.network_stats()')
+$$, 'the signed-out may ask for the statistics, and for nothing else');
+
+select results_eq($$
+  select routines.oid::regprocedure::text
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace = 'private'::regnamespace
+    and has_function_privilege('authenticated', routines.oid, 'execute')
+  order by 1
+$$, $$
+  values
+  ('private."current_time"()'),
+  ('private.available_nodes()'),
+  ('private.cancel_job(uuid)'),
+  ('private.claim_node(text,text,integer)'),
+  ('private.exchange_chunks(jsonb,integer,jsonb)'),
+  ('private.job_progress(uuid)'),
+  ('private.may_be_present(text)'),
+  ('private.may_read_topic(text)'),
+  ('private.my_acquaintances()'),
+  ('private.my_guilds()'),
+  ('private.my_nodes()'),
+  ('private.my_owned_guilds()'),
+  ('private.network_stats()'),
+  ('private.node_heartbeat(jsonb)'),
+  ('private.node_id()'),
+  ('private.retry_job(uuid)'),
+  ('private.save_rotation(text,text,text,boolean,uuid)'),
+  ('private.share_node(uuid,text,uuid)'),
+  (
+    'private.submit_job(text,bigint,bigint,text,text,double precision,'
+    'timestamp with time zone,text)'
+  ),
+  ('private.unshare_node(uuid,text,uuid)'),
+  ('private.update_node_settings(uuid,text,integer,boolean)'),
+  ('private.verify_claim_code(text)')
+$$, 'users and nodes reach exactly these internals, through the functions and policies of public');
+
+select results_eq($$
+  select routines.oid::regprocedure::text
+  from pg_catalog.pg_proc as routines
+  where routines.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and has_function_privilege('service_role', routines.oid, 'execute')
+  order by 1
+$$, $$
+  values
+  ('get_network_stats()'),
+  ('private."current_time"()'),
+  ('private.network_stats()'),
+  ('private.node_token(text)'),
+  ('private.register_node(text,jsonb)'),
+  ('private.take_token(text,text)'),
+  ('private.unregister_node(text)'),
+  ('private.use_nonce(text,text,timestamp with time zone)')
+$$, 'the handlers reach exactly these');
+
+select * from finish();
+rollback;
