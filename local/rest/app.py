@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.sql import Identifier
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.routing import Mount
 
@@ -51,7 +52,9 @@ def create_app(context: Context, schemas: Sequence[str] = EXPOSED_SCHEMAS) -> St
         async with rest.listening():
             yield
 
-    return Starlette(routes=[Mount("/", app=rest)], lifespan=lifespan)
+    return Starlette(
+        routes=[Mount("/", app=rest)], exception_handlers={Exception: _fail}, lifespan=lifespan
+    )
 
 
 class Rest:
@@ -71,6 +74,8 @@ class Rest:
             response = await self._respond(http)
         except ApiError as error:
             response = refuse(error)
+        except ClientDisconnect:
+            return
         await response(scope, receive, send)
 
     @contextlib.asynccontextmanager
@@ -138,6 +143,11 @@ class Rest:
         if planner is None or planner.schema is not schema:
             planner = self._last_planner = Planner(schema)
         return planner
+
+
+async def _fail(_: HttpRequest, __: Exception) -> Response:
+    """The answer to a defect of ours; the server logs the exception."""
+    return refuse(ApiError(500, "PGRSTX00", "Unexpected error, see the log of the server"))
 
 
 @cache

@@ -72,9 +72,6 @@ def _table(row: dict[str, Any]) -> Table:
         name=Name(row["schema"], row["name"]),
         columns={name: Column(name, kind, default) for name, kind, default in row["columns"] or ()},
         primary_key=tuple(row["primary_key"] or ()),
-        insertable=row["insertable"],
-        updatable=row["updatable"],
-        deletable=row["deletable"],
     )
 
 

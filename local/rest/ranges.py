@@ -23,11 +23,6 @@ class Window:
             return self
         return Window(self.offset, rows)
 
-    @property
-    def everything(self) -> bool:
-        """Whether no row is left out."""
-        return self.offset == 0 and self.limit is None
-
     def within(self, other: Window) -> Window:
         """The rows that lie in both windows."""
         offset = max(self.offset, other.offset)

@@ -35,9 +35,6 @@ class Table:
     name: Name
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...] = ()
-    insertable: bool = True
-    updatable: bool = True
-    deletable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from psycopg.sql import Composable
+    from collections.abc import Iterable
 
     from local.rest.schema import Name
 
@@ -51,8 +49,3 @@ def array_literal(values: Iterable[str]) -> str:
 def qualified(name: Name) -> Identifier:
     """The quoted name of a table or function."""
     return Identifier(name.schema, name.name)
-
-
-def joined(separator: SQL, parts: Sequence[Composable]) -> Composed:
-    """The parts with the separator between them."""
-    return separator.join(parts)

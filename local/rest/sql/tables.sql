@@ -27,9 +27,6 @@ base_types as (
 select
   namespaces.nspname as schema,
   classes.relname as name,
-  (pg_catalog.pg_relation_is_updatable(classes.oid, true) & 8) <> 0 as insertable,
-  (pg_catalog.pg_relation_is_updatable(classes.oid, true) & 4) <> 0 as updatable,
-  (pg_catalog.pg_relation_is_updatable(classes.oid, true) & 16) <> 0 as deletable,
   (
     select
       json_agg(

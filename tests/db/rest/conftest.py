@@ -23,6 +23,9 @@ from local.rest.app import create_app
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from starlette.applications import Starlette
+    from starlette.types import Scope
+
     from tests.databases import DatabaseServer, TestDatabase
 
 CINEMA = Path(__file__).with_name("cinema.sql")
@@ -44,9 +47,20 @@ class Clock:
 class Api:
     """A client of the API that speaks for whom it is told."""
 
+    app: Starlette
     http: httpx.AsyncClient
     context: Context
     clock: Clock
+
+    def scope(self, method: str, path: str) -> Scope:
+        """What a server hands over for a request as anon."""
+        return {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": [(b"apikey", self.context.keyring.publishable_key.encode())],
+        }
 
     async def send(
         self,
@@ -121,12 +135,12 @@ async def open_api(database: TestDatabase, directory: Path) -> AsyncIterator[Api
             clock=clock,
         )
         app = create_app(context)
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://rest") as http,
         ):
-            yield Api(http, context, clock)
+            yield Api(app, http, context, clock)
 
 
 @pytest.fixture(scope="module")

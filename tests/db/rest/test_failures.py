@@ -10,6 +10,8 @@ import psycopg
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from starlette.types import Message
+
     from tests.databases import TestDatabase
     from tests.db.rest.conftest import Api
 
@@ -103,3 +105,26 @@ async def test_a_large_body(api: Api) -> None:
     document = {"job": {"text": "ä" * 2_000_000}}
     response = await api.post("/rpc/document", document)
     assert response.json()["job"] == document["job"]
+
+
+async def test_a_defect(api: Api) -> None:
+    """What we did not foresee is an error that tells nothing of our insides."""
+    api.clock.ahead = "no number"  # type: ignore[assignment]
+    response = await api.get("/films")
+    assert (response.status_code, response.json()["code"]) == (500, "PGRSTX00")
+    assert "number" not in response.text
+
+
+async def test_a_caller_who_leaves(api: Api) -> None:
+    """Nobody is answered who has gone before their request was whole."""
+    scope = api.scope("POST", "/rpc/nothing")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await api.app(scope, receive, send)
+    assert sent == []
