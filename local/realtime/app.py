@@ -6,6 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
 from local.realtime.broadcasts import BroadcastApi
@@ -15,6 +17,8 @@ from local.realtime.realtime import Realtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
 
     from local.context import Context
 
@@ -42,6 +46,14 @@ def create_app(context: Context, limits: Limits | None = None) -> Starlette:
             Route("/chaos", chaos.order, methods=["POST"]),
         ],
         lifespan=lifespan,
+        exception_handlers={HTTPException: _say},
     )
     app.state.realtime = realtime
     return app
+
+
+def _say(_: Request, error: Exception) -> JSONResponse:
+    """Answer what is not served in the form of the other errors."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse({"message": error.detail}, error.status_code, headers=error.headers)

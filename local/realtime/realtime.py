@@ -142,9 +142,7 @@ class Realtime:
         try:
             serializer, token = self._admit(websocket)
         except HandshakeRefusedError as refusal:
-            await asyncio.sleep(self._limits.handshake_backoff)
-            answer = JSONResponse({"error": refusal.message}, refusal.status)
-            await websocket.send_denial_response(answer)
+            await self._refuse(websocket, refusal)
             return
         headers = {name: value for name, value in websocket.headers.items() if name[:2] == "x-"}
         await websocket.accept()
@@ -157,6 +155,13 @@ class Realtime:
             self._connections.discard(connection)
             if not self._connections:
                 self._is_empty.set()
+
+    async def _refuse(self, websocket: WebSocket, refusal: HandshakeRefusedError) -> None:
+        await asyncio.sleep(self._limits.handshake_backoff)
+        answer = JSONResponse({"error": refusal.message}, refusal.status)
+        await websocket.send_denial_response(answer)
+        # uvicorn complains of an incomplete handshake unless the socket is gone when we return
+        await asyncio.sleep(0)
 
     def _admit(self, websocket: WebSocket) -> tuple[Serializer, str]:
         if self.chaos.refuses_connections:

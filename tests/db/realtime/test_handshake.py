@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import websockets
 
@@ -79,6 +80,22 @@ async def test_an_unknown_version_is_refused(server: RealtimeServer) -> None:
     """Only the two dialects are spoken."""
     status, message = await refusal(server, vsn="3.0.0")
     assert (status, message) == (400, "the protocol version '3.0.0' is not supported")
+
+
+async def test_a_refusal_is_no_failure_of_the_server(
+    server: RealtimeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged as an error."""
+    await refusal(server, key="nonsense")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_what_is_not_served_says_so(server: RealtimeServer) -> None:
+    """Unknown paths and methods answer in JSON."""
+    async with httpx.AsyncClient(base_url=f"{server.url}/realtime/v1") as http:
+        unknown, wrong = await http.get("/nothing"), await http.get("/api/broadcast")
+    assert (unknown.status_code, unknown.json()) == (404, {"message": "Not Found"})
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
 
 class TestFullHouse:
