@@ -29,8 +29,6 @@ PR_SET_PDEATHSIG: Final = 1
 
 def main(order: dict[str, Any]) -> int:
     """Runs `order["command"]` until it ends or the parent wants it to; its exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     exited = _child_exits()
     try:
         with Path(order["log"]).open("ab") as log:
