@@ -130,6 +130,15 @@ async def test_tokens_are_looked_at_every_five_minutes_and_at_their_end(
     assert guest.heard("broadcast") == []
 
 
+async def test_a_refreshed_token_may_end_sooner(house: House, guest: Guest) -> None:
+    """The channel follows the token it has now."""
+    await guest.join("room", house.token(lifetime=3600), private=True)
+    token = house.token(lifetime=10)
+    await guest.send("realtime:room", "access_token", {"access_token": token})
+    house.time.advance(10.0)
+    assert guest.heard("phx_close") == [{}]
+
+
 async def test_closing_a_session_forgets_everything(house: House, guest: Guest) -> None:
     """Its channels, their presence and their timers."""
     other = house.guest()
