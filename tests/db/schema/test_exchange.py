@@ -219,7 +219,8 @@ def test_a_result_that_cannot_be_right_is_known_by_its_reason(pool: Pool) -> Non
 
 def test_a_result_that_is_no_object_is_malformed(pool: Pool) -> None:
     """Whatever is handed in as a result, the answer is a reason."""
-    assert {_problem(pool, document) for document in ([], "text", None, 5)} == {"malformed"}
+    documents: tuple[Any, ...] = ([], "text", None, 5)
+    assert {_problem(pool, document) for document in documents} == {"malformed"}
 
 
 def _problem(pool: Pool, document: Any) -> Any:

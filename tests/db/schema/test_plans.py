@@ -43,8 +43,8 @@ def scans(pool: Pool) -> Pool:
 
 
 def _sequential_scans(pool: Pool, *nodes: Node) -> dict[str, int]:
-    for caller in (nodes[0].owner, *nodes):
-        caller.connection.execute("select pg_stat_force_next_flush()")
+    for connection in (nodes[0].owner.connection, *(node.connection for node in nodes)):
+        connection.execute("select pg_stat_force_next_flush()")
     return dict(
         pool.rows(
             "select schemaname || '.' || relname, seq_scan from pg_stat_all_tables"
