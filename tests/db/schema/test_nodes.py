@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import pytest
 
-from tests.db.schema.pool import call, detail
+from tests.db.schema.pool import Json, call, detail
 
 if TYPE_CHECKING:
-    from tests.db.schema.pool import Json, Pool
+    from tests.db.schema.pool import Pool
 
 
 def test_a_new_node_gets_a_claim_code(pool: Pool) -> None:
@@ -118,17 +118,18 @@ def test_a_refused_claim_sets_the_status_of_the_response(pool: Pool) -> None:
     assert row == ("404",)
 
 
-@pytest.mark.parametrize("max_parallel", [-1, 9])
-def test_workers_must_fit_the_machine(pool: Pool, max_parallel: int) -> None:
+def test_workers_must_fit_the_machine(pool: Pool) -> None:
     """On claiming and later."""
     user = pool.user()
     code = pool.register()["claim_code"]
-    with pytest.raises(psycopg.Error, match="max_parallel") as caught:
-        user.call("claim_node", code=code, max_parallel=max_parallel)
-    assert caught.value.sqlstate == "PT400"
+    for workers in (-1, 9):
+        with pytest.raises(psycopg.Error, match="max_parallel") as caught:
+            user.call("claim_node", code=code, max_parallel=workers)
+        assert caught.value.sqlstate == "PT400"
     node = user.call("claim_node", code=code)
-    with pytest.raises(psycopg.Error, match="max_parallel"):
-        user.call("update_node_settings", node_id=node["id"], max_parallel=max_parallel)
+    for workers in (-1, 9):
+        with pytest.raises(psycopg.Error, match="max_parallel"):
+            user.call("update_node_settings", node_id=node["id"], max_parallel=workers)
 
 
 def test_settings_are_pushed_and_come_with_the_heartbeat(pool: Pool) -> None:
@@ -173,50 +174,50 @@ def test_sharing_by_name_is_for_friends(pool: Pool) -> None:
         assert caught.value.sqlstate == "PT403"
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("hostname", ""),
-        ("hostname", None),
-        ("version", None),
-        ("total_cores", 0),
-        ("total_cores", "8"),
-        ("total_cores", None),
-        ("enabled_cores", 9),
-        ("enabled_cores", -1),
-        ("platform", "x" * 101),
-        ("machine_id", "x" * 256),
-        ("hardware", []),
-    ],
+#: a field of a registration, and what it must not be
+WRONG_REGISTRATION: Final[tuple[tuple[str, Any], ...]] = (
+    ("hostname", ""),
+    ("hostname", None),
+    ("version", None),
+    ("total_cores", 0),
+    ("total_cores", "8"),
+    ("total_cores", None),
+    ("enabled_cores", 9),
+    ("enabled_cores", -1),
+    ("platform", "x" * 101),
+    ("machine_id", "x" * 256),
+    ("hardware", []),
 )
-def test_a_malformed_registration_is_refused(pool: Pool, field: str, value: Any) -> None:
+#: heartbeats that are none
+WRONG_HEARTBEAT: Final[tuple[Json, ...]] = (
+    {"surprise": 1},
+    {"running": ["x"]},
+    {"free_workers": -1},
+    {"free_workers": "2"},
+    {"load": -1},
+    {"iterations_per_second": -5},
+    {"version": ""},
+)
+
+
+def test_a_malformed_registration_is_refused(pool: Pool) -> None:
     """The refusal names the field, and no node exists."""
-    with pytest.raises(psycopg.Error) as caught:
-        pool.register(**{field: value})
-    assert caught.value.sqlstate == "PT400"
-    assert list(detail(caught.value)["fields"]) == [field]
+    for field, value in WRONG_REGISTRATION:
+        with pytest.raises(psycopg.Error) as caught:
+            pool.register(**{field: value})
+        assert caught.value.sqlstate == "PT400"
+        assert list(detail(caught.value)["fields"]) == [field]
     assert pool.scalar("select count(*) from public.nodes") == 0
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        {"surprise": 1},
-        {"running": ["x"]},
-        {"free_workers": -1},
-        {"free_workers": "2"},
-        {"load": -1},
-        {"iterations_per_second": -5},
-        {"version": ""},
-    ],
-)
-def test_a_malformed_heartbeat_is_refused(pool: Pool, status: Json) -> None:
+def test_a_malformed_heartbeat_is_refused(pool: Pool) -> None:
     """Nothing of it is noted."""
     node = pool.node()
     before = pool.rows("select * from private.node_heartbeats")
-    with pytest.raises(psycopg.Error) as caught:
-        node.heartbeat(**status)
-    assert caught.value.sqlstate == "PT400"
+    for status in WRONG_HEARTBEAT:
+        with pytest.raises(psycopg.Error) as caught:
+            node.heartbeat(**status)
+        assert caught.value.sqlstate == "PT400"
     assert pool.rows("select * from private.node_heartbeats") == before
 
 
