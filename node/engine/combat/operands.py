@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["boolean", "number", "unknown"]
 CONSTANT = "0.0"
+NOT_YET = "this version of the engine does not support it"
 MOST_REMEMBERED = at.GCD_HISTORY
 
 
@@ -59,6 +60,8 @@ def _falling(source: str) -> Term:
 def operand(world: World, path: str) -> Term:
     """Give the term for a path like `cd.kill_command.remaining`."""
     family, *parts = path.split(".")
+    if family in _LATER_FAMILIES:
+        raise UnknownOperandError(f"{path!r} cannot be asked", NOT_YET)
     if family not in _FAMILIES:
         raise UnknownOperandError(f"there is no operand {path!r}", suggestion(family, _FAMILIES))
     return _FAMILIES[family](world, path, parts)
@@ -342,3 +345,4 @@ _FAMILIES: dict[str, Callable[[World, str, list[str]], Term]] = {
     "target": _target,
     "time_since_cast": _since,
 }
+_LATER_FAMILIES = ("channel", "equipped", "set_bonus", "talent", "trinket")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from node.engine.combat.expressions import NOT_AN_EXPRESSION, Expressions
 from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.operands import NOT_YET
 from node.engine.combat.shapes import Anything, ListOf, MapOf, Object, Report, Text, join
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _LATER_OPTION = re.compile(
     "target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting|interrupt_if|chain|at"
 )
 _OPTIONS = ("if", "name", "notes")
-_NOT_YET = "this version of the engine does not support it"
 _OTHER = re.compile(r"[^a-z0-9_]+")
 
 SHAPE = Object(
@@ -108,7 +108,7 @@ class _Checker:
 
     def _check_key(self, key: str, pointer: str) -> None:
         if _LATER.fullmatch(key) or _LATER_OPTION.fullmatch(key):
-            self._report.add(pointer, f"{key!r} cannot be run", _NOT_YET)
+            self._report.add(pointer, f"{key!r} cannot be run", NOT_YET)
         elif key not in ACTIONS and key not in _OPTIONS:
             self._report.unknown(pointer, "option", key, (*ACTIONS, *_OPTIONS))
 

@@ -1,49 +1,77 @@
-"""Compiled kernels are kept apart for each process, and still compiled once."""
+"""Compiled kernels are kept in a directory that one process at a time holds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
+import subprocess
+import sys
+from pathlib import Path
 
 from node.engine import cache
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-KERNEL = "kernels_0a1b/fight.simulate-1.py311.1.nbc"
-
-
-@pytest.fixture(autouse=True)
-def another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The directory that another process holds; numba itself is left alone."""
-    monkeypatch.setattr(cache, "_taken", {})
-    monkeypatch.setattr(cache, "_set_numba_directory", lambda _: None)
-    held = cache._held.copy()
-    directory = cache._take(tmp_path)
-    with cache._held.pop(tmp_path):
-        yield directory
-    for path in cache._held.keys() - held:
-        cache._held.pop(path).close()
+ROOT = Path(__file__).parents[3]
+HOLD = (
+    "import sys; from pathlib import Path; from node.engine import configure_cache; "
+    "print(configure_cache(Path(sys.argv[1])), flush=True); sys.stdin.read()"
+)
 
 
-def test_a_process_keeps_its_directory(tmp_path: Path) -> None:
-    """The second call gives what the first one took."""
-    assert cache.configure_cache(tmp_path) == cache.configure_cache(tmp_path)
+def hold(path: Path) -> subprocess.Popen[str]:
+    """Start a process that holds a cache directory until its input ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
-def test_no_two_processes_write_one_directory(tmp_path: Path, another_process: Path) -> None:
-    """A directory that is held is left alone."""
-    assert cache.configure_cache(tmp_path) != another_process
+def taken(process: subprocess.Popen[str]) -> Path:
+    """Give the directory that a process has taken."""
+    assert process.stdout is not None
+    return Path(process.stdout.readline().strip())
 
 
-def test_a_process_starts_with_what_others_have_compiled(
-    tmp_path: Path, another_process: Path
-) -> None:
-    """Files of a directory beside it are copied, although another process holds that one."""
-    (another_process / KERNEL).parent.mkdir()
-    (another_process / KERNEL).write_bytes(b"machine code")
-    own = cache.configure_cache(tmp_path)
-    assert (own / KERNEL).read_bytes() == b"machine code"
-    assert not list(own.rglob("*.partial"))
+def test_two_processes_never_share_a_directory(tmp_path: Path) -> None:
+    """The second process takes the next directory; when the first is gone, its own is free."""
+    with hold(tmp_path) as first, hold(tmp_path) as second:
+        directories = {taken(first), taken(second)}
+        assert {directory.name for directory in directories} == {"0", "1"}
+        first.communicate()
+        second.communicate()
+
+    with hold(tmp_path) as third:
+        assert taken(third).name == "0"
+        third.communicate()
+
+
+def test_kernels_of_other_sources_are_removed(tmp_path: Path) -> None:
+    """A directory of another version goes, unless a process still holds it."""
+    old = tmp_path / "0123456789abcdef" / "0"
+    old.mkdir(parents=True)
+    (old / "kernel.nbi").touch()
+
+    with hold(tmp_path) as process:
+        directory = taken(process)
+        process.communicate()
+
+    assert directory.parent.name == cache.sources_digest()
+    assert not old.exists()
+
+
+def test_a_process_keeps_what_it_has_taken(tmp_path: Path) -> None:
+    """Configuring the same path again gives the same directory."""
+    program = (
+        "import sys; from pathlib import Path; from node.engine import configure_cache as take; "
+        "path = Path(sys.argv[1]); assert take(path) == take(path); "
+        "import numba; assert numba.config.CACHE_DIR == str(take(path))"
+    )
+
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=True)
+
+
+def test_importing_the_seam_does_not_load_the_compiler() -> None:
+    """Commands that need no engine do not wait for numba."""
+    program = "import sys, node.engine, node.engine.results; assert 'numba' not in sys.modules"
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
+ROUNDING_SLACK = 1e-3  #: milliseconds; without it a moment that rounding moved is seen late
 NO_FLIP = 1e15  #: what an expression answers that time alone does not change
 
 
@@ -186,7 +187,7 @@ def flips_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> int
     left = evaluate(ints[line + WAKE], ints, reals)
     if left >= NO_FLIP:
         return NEVER
-    return ints[NOW] + max(1, ceil(left))
+    return ints[NOW] + max(1, ceil(left - ROUNDING_SLACK))
 
 
 @kernel

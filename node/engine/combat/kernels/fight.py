@@ -100,7 +100,8 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
         carry_out_pending(ints, reals, sums)
         look_again(ints, reals)
         key = next_event(ints)
-    end(ints, reals, sums)
+    if ints[FAILURE] == FINE:
+        end(ints, reals, sums)
 
 
 @kernel

@@ -1,0 +1,105 @@
+"""A result is shown as a table that a player can read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from node.engine import results
+from node.report import result_table
+
+
+def document() -> dict[str, Any]:
+    """Build a result of two fights of 100 s."""
+    return {
+        **results.empty("combat", "1.2.3", "dps"),
+        "iterations": 2,
+        "metrics": {
+            "dps": results.metric("milli", [1_000_000, 1_100_000], 0),
+            "fight_length": results.metric("milli", [100_000, 100_000], 0),
+        },
+        "counters": {
+            "fight.damage_milli": 210_000_000,
+            "fight.length_ms": 200_000,
+            "ability.cobra_shot.casts": 20,
+            "ability.cobra_shot.hits": 20,
+            "ability.cobra_shot.crits": 5,
+            "ability.cobra_shot.ticks": 0,
+            "ability.cobra_shot.crit_ticks": 0,
+            "ability.cobra_shot.damage_milli": 70_000_000,
+            "ability.never.damage_milli": 0,
+            "ability.kill_command.casts": 10,
+            "pet.wolf.kill_command.hits": 10,
+            "pet.wolf.kill_command.crits": 4,
+            "pet.wolf.kill_command.ticks": 0,
+            "pet.wolf.kill_command.crit_ticks": 0,
+            "pet.wolf.kill_command.damage_milli": 140_000_000,
+            "aura.frenzy.uptime_ms": 150_000,
+            "aura.frenzy.stack_ms": 300_000,
+            "aura.frenzy.applications": 4,
+            "aura.frenzy.refreshes": 10,
+            "aura.never.uptime_ms": 0,
+            "resource.focus.gained_milli": 1_000_000,
+            "resource.focus.spent_milli": 900_000,
+            "resource.focus.overflow_milli": 20_000,
+            "resource.focus.capped_ms": 10_000,
+        },
+    }
+
+
+def shown(*, terminal: bool = False) -> list[str]:
+    """Render the result 80 columns wide, runs of blanks as one."""
+    result = document()
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=terminal)
+    console.print(result_table(result, results.statistics(result)))
+    return file.getvalue().splitlines()
+
+
+def row(name: str) -> list[str]:
+    """Give the cells of the row that begins with a name."""
+    line = next(line for line in shown() if line.strip().startswith(name))
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_the_headline_has_mean_error_and_range() -> None:
+    """DPS with its 95 % interval, minimum, median and maximum come first."""
+    first, second, *_ = shown()
+
+    assert first.startswith("DPS 1,050.0 ± 98.0 (9.33 %")
+    assert "min 1,000.0" in second
+    assert "max 1,100.0" in second
+
+
+def test_abilities_are_listed_by_their_share() -> None:
+    """Share, DPS, casts, hits, average hit and crit rate stand beside each name."""
+    names = [line.split("  ")[0].strip() for line in shown()]
+
+    assert row("Kill Command") == [
+        "Kill Command (Wolf)", "66.7 %", "700.0", "5.0", "5.0", "14,000", "40.0 %"
+    ]  # fmt: skip
+    assert row("Cobra Shot")[1:] == ["33.3 %", "350.0", "10.0", "10.0", "3,500", "25.0 %"]
+    assert names.index("Kill Command (Wolf)") < names.index("Cobra Shot")
+    assert not any("Never" in name for name in names)
+
+
+def test_auras_and_resources_are_listed() -> None:
+    """Uptime, stacks and counts per fight; gains, spending and waste."""
+    assert row("Frenzy")[1:] == ["75.0 %", "2.00", "2.0", "5.0"]
+    assert row("Focus")[1:] == ["500.0", "450.0", "10.0", "5.0 %"]
+
+
+def test_the_last_line_says_what_was_simulated() -> None:
+    """Fights, their length, the engine and the first digits of the digest."""
+    digest = results.digest(document())
+
+    assert shown()[-1] == f"2 fights of 100.0 s, combat 1.2.3, digest {digest[:12]}"
+
+
+def test_it_fits_80_columns_and_is_plain_off_a_terminal() -> None:
+    """No line is wider than 80 columns, and there are no control codes in a file."""
+    assert max(map(len, shown())) <= 80
+    assert "\x1b" not in "".join(shown())
+    assert "\x1b" in "".join(shown(terminal=True))
