@@ -52,6 +52,7 @@ class NodeState:
         self._now = 0.0
         self._has_token = False
         self._settings_known = False
+        self._was_forbidden = False
         self._heartbeat_interval = policy.heartbeat_interval
         self._begin: Mapping[Activity, Callable[[], None]] = {
             "register": lambda: self._ask("register", do.Register()),
@@ -157,14 +158,18 @@ class NodeState:
     @_react.register
     def _on_claim_checked(self, stimulus: on.ClaimChecked) -> None:
         self._answered("claim")
-        if stimulus.claimed:
+        if self.life.phase != "claiming":
+            return
+        # an answer may be about who this node was before the pool forgot it
+        if stimulus.claimed and stimulus.node_id == self.node_id:
             self._become_claimed()
         else:
             self._plan("claim", self.policy.claim_poll_interval)
 
     @_react.register
     def _on_claimed(self, _: on.Claimed) -> None:
-        self._become_claimed()
+        if self.life.phase == "claiming":
+            self._become_claimed()
 
     @_react.register
     def _on_calibrated(self, stimulus: on.Calibrated) -> None:
@@ -215,7 +220,7 @@ class NodeState:
                 self._suspend(stimulus.request, stimulus)
             case "unauthorized":
                 self._renew_trust(stimulus)
-            case "forbidden" if self._settings_known:
+            case "forbidden" if self._settings_known or self._was_forbidden:
                 self._start_over(stimulus)
             case "invalid" if stimulus.request == "register":
                 self._stop(failure=f"the pool does not take this node: {stimulus.message}")
@@ -334,8 +339,6 @@ class NodeState:
             self._stop()
 
     def _become_claimed(self) -> None:
-        if self.life.phase not in {"registering", "claiming"}:
-            return
         self.agenda.cancel("register", "claim")
         self._move("starting")
         self.journal.tell(
@@ -393,6 +396,7 @@ class NodeState:
         """The pool does not know this key any more: its leases are gone, so is its owner."""
         self._has_token = False
         self._settings_known = False
+        self._was_forbidden = False
         delay = self.agenda.retry("token", self._now)
         self.agenda.cancel("token", "claim", "heartbeat", "exchange", "subscribe")
         self.workload.cancel(tuple(self.workload.ledger.assignments))
@@ -404,6 +408,8 @@ class NodeState:
         self.journal.warn("forgotten", f"Registering again: {stimulus.message}")
 
     def _accept_refusal(self, stimulus: on.RequestFailed) -> None:
+        # a claim may be pushed before it is visible, so one refusal is not believed yet
+        self._was_forbidden = stimulus.kind == "forbidden"
         if stimulus.request in {"register", "token"}:
             self._suspend(stimulus.request, stimulus)
             return

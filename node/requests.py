@@ -92,7 +92,7 @@ class Requests:
 
     async def _check_claim(self, node_id: str) -> on.Stimulus:
         claimed = await self._queries.is_claimed(node_id)
-        return on.ClaimChecked(at=self._now(), claimed=claimed)
+        return on.ClaimChecked(at=self._now(), node_id=node_id, claimed=claimed)
 
     async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
         status = {

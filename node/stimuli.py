@@ -63,6 +63,7 @@ class TokenReceived(Stimulus):
 class ClaimChecked(Stimulus):
     """The node looked up whether it has an owner."""
 
+    node_id: str
     claimed: bool
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from node.stimuli import FailureKind
 
 OUTCOMES: tuple[OutcomeName, ...] = ("accepted", "duplicate", "stale", "rejected")
-FAILURES: tuple[FailureKind, ...] = ("transient", "unauthorized", "refused")
+FAILURES: tuple[FailureKind, ...] = ("transient", "unauthorized", "forbidden", "refused")
 ENDS = ("completed", "failed", "released", "stopped")
 
 
@@ -42,6 +42,7 @@ class World:
             self.cancel,
             self.settings,
             self.realtime,
+            self.claim,
             lambda: self.machine.wait(self.random.uniform(0.0, 20.0)),
         ]
         if self.random.random() < 0.002:
@@ -69,7 +70,9 @@ class World:
         {
             "register": self.register,
             "token": lambda: self.machine.give_token(expires_in=self.random.uniform(1, 100)),
-            "claim": lambda: self.machine.send(on.ClaimChecked, claimed=self.random.random() < 0.5),
+            "claim": lambda: self.machine.send(
+                on.ClaimChecked, node_id="node-1", claimed=self.random.random() < 0.5
+            ),
             "heartbeat": self.heartbeat,
             "exchange": self.exchange,
         }[request]()
@@ -132,6 +135,10 @@ class World:
     def settings(self) -> None:
         """The owner says that something changed."""
         self.machine.send(on.SettingsPushed, settings=None)
+
+    def claim(self) -> None:
+        """The owner enters the code."""
+        self.machine.send(on.Claimed)
 
     def realtime(self) -> None:
         """The subscription comes or goes."""

@@ -43,7 +43,7 @@ def test_a_code_is_renewed_before_it_expires() -> None:
     machine.give_token()
     while not of(do.Register, instructions := machine.tick()):
         assert machine.now < 1000.0, instructions
-        machine.send(on.ClaimChecked, claimed=False)
+        machine.send(on.ClaimChecked, node_id="node-1", claimed=False)
     assert 840.0 <= machine.now - 100.0 <= 870.0
     machine.show_code("XYZ789")
     assert machine.state.snapshot().claim_code == "XYZ789"
@@ -66,9 +66,9 @@ def test_the_claim_is_looked_up_as_well() -> None:
     machine.show_code()
     machine.give_token()
     assert do.CheckClaim("node-1") in machine.wait(7.0)
-    machine.send(on.ClaimChecked, claimed=False)
+    machine.send(on.ClaimChecked, node_id="node-1", claimed=False)
     assert do.CheckClaim("node-1") in machine.wait(7.0)
-    machine.send(on.ClaimChecked, claimed=True)
+    machine.send(on.ClaimChecked, node_id="node-1", claimed=True)
     assert machine.is_in("starting", "running")
 
 
@@ -157,3 +157,56 @@ def test_a_forgotten_node_registers_again() -> None:
     machine.end(1, "stopped")
     machine.show_code()
     assert machine.is_in("claiming")
+
+
+def test_news_about_a_former_self_claims_nobody() -> None:
+    """The pool forgot the node while it looked up its claim; now it has another id."""
+    machine = Machine()
+    machine.start()
+    machine.show_code()
+    machine.give_token()
+    machine.fail("token", "unauthorized", message="unknown key")
+    machine.send(on.ClaimChecked, node_id="node-1", claimed=True)
+    machine.send(on.Claimed)
+    assert machine.is_in("registering")
+    machine.wait(61.0)
+    machine.show_code()
+    machine.send(on.ClaimChecked, node_id="node-0", claimed=True)
+    assert machine.is_in("claiming")
+
+
+def test_a_claim_that_is_not_visible_yet_is_believed() -> None:
+    """The push can come before other sessions see the claim: one refusal is not the last word."""
+    machine = Machine()
+    machine.start()
+    machine.show_code()
+    machine.give_token()
+    machine.send(on.Subscribed)
+    machine.send(on.Claimed)
+    machine.fail("heartbeat", "forbidden", message="not claimed yet")
+    assert machine.is_in("running")
+    assert of(do.SendHeartbeat, machine.wait(1.0))
+    machine.answer_heartbeat()
+    assert machine.state.workload.size == 2
+
+
+def test_a_claim_that_the_pool_keeps_denying_is_given_up() -> None:
+    """The node shows a code again."""
+    machine = Machine()
+    machine.start()
+    machine.register_claimed()
+    machine.give_token()
+    machine.send(on.Subscribed)
+    machine.fail("heartbeat", "forbidden")
+    machine.wait(1.0)
+    machine.fail("heartbeat", "forbidden")
+    assert machine.is_in("registering")
+
+
+def test_a_node_that_loses_its_owner_shows_a_code_again() -> None:
+    """Its work is not its own any more."""
+    machine = Machine().run().work_on(1)
+    machine.wait(16.5)
+    instructions = machine.fail("heartbeat", "forbidden", message="not claimed")
+    assert machine.is_in("registering")
+    assert do.StopChunk("00000000-0000-0000-0000-000000000001") in instructions

@@ -63,9 +63,14 @@ async def subscribed(
         await no_tasks_but_this()
 
 
+def origin(task: asyncio.Task[Any]) -> str:
+    """The file of a task's coroutine."""
+    return str(getattr(task.get_coro(), "cr_code").co_filename)  # noqa: B009  # no such protocol
+
+
 async def no_tasks_but_this() -> None:
     """The library's timers and listeners are gone with the subscription."""
-    left = [task for task in asyncio.all_tasks() if "realtime" in repr(task.get_coro())]
+    left = [task for task in asyncio.all_tasks() if "realtime/_async" in origin(task)]
     if left:
         _, pending = await asyncio.wait(left, timeout=1.0)
         assert not pending
