@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.realtime import conditions, rows
-from local.realtime.visibility import visible_rows
+from local.realtime.visibility import await_transaction, visible_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +48,7 @@ class Delivery:
 
     async def run(self, subscriptions: Subscriptions) -> None:
         """Filter, ask the policies, and deliver, in the order of the changes."""
+        await await_transaction(self._connection, self._transaction.xid)
         events = await self._events(subscriptions)
         events = await self._filtered(events)
         visible = await self._visible(events)

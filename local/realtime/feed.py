@@ -43,6 +43,7 @@ Change = Insert | Update | Delete
 class Transaction:
     """The changes of one commit that somebody subscribed to."""
 
+    xid: int
     committed_at: datetime
     changes: tuple[tuple[Relation, Change], ...]
 
@@ -84,7 +85,7 @@ class ChangeFeed:
         self._lost = asyncio.Event()
         self._lost.set()
         self._relations: dict[int, Relation] = {}
-        self._committed_at: datetime | None = None
+        self._begin: Begin | None = None
         self._pending: list[tuple[Relation, Change]] = []
 
     async def wait_connected(self) -> None:
@@ -130,8 +131,8 @@ class ChangeFeed:
         if oid is not None and not self._is_wanted(self._relations[oid]):
             return
         match parse_message(message):
-            case Begin(committed_at=committed_at):
-                self._committed_at = committed_at
+            case Begin() as begin:
+                self._begin = begin
             case Relation() as relation:
                 self._relations[relation.oid] = relation
                 self._changes.describe(relation)
@@ -146,8 +147,9 @@ class ChangeFeed:
         return _holds_messages(relation) or self._changes.wants(relation)
 
     def _commit(self) -> None:
-        if self._pending and self._committed_at is not None:
-            self._changes.receive(Transaction(self._committed_at, tuple(self._pending)))
+        if self._pending and self._begin is not None:
+            xid, committed_at = self._begin.xid, self._begin.committed_at
+            self._changes.receive(Transaction(xid, committed_at, tuple(self._pending)))
             self._pending.clear()
 
 

@@ -62,7 +62,11 @@ class Realtime:
             timeout=POOL_TIMEOUT,
             open=False,
             check=AsyncConnectionPool.check_connection,
-            kwargs={"application_name": "realtime", "options": POOL_OPTIONS},
+            kwargs={
+                "autocommit": True,
+                "application_name": "realtime",
+                "options": POOL_OPTIONS,
+            },
             name="realtime",
         )
         self.chaos = Chaos(context.settings, context.random, context.clock)

@@ -357,6 +357,33 @@ async def test_a_rolled_back_change_is_never_heard_of(
         assert (await change(client))["record"]["id"] == 2
 
 
+async def test_no_commit_is_missed(server: RealtimeServer, connection: psycopg.Connection) -> None:
+    """The log is often faster than the commit; policies are asked when others see the row."""
+    async with server.client() as client:
+        await served(client, server.token(sub=ALICE))
+        for number in range(100):
+            connection.execute(INSERT, (number, ALICE, "a"))
+        heard = [(await change(client))["record"]["id"] for _ in range(100)]
+        assert heard == list(range(100))
+
+
+async def test_a_policy_that_fails_shows_nothing(
+    server: RealtimeServer, connection: psycopg.Connection
+) -> None:
+    """Its error is neither a leak nor the end of the feed."""
+    connection.execute(
+        """
+        create policy "a broken policy" on public.notes as restrictive for select to authenticated
+        using (case when body = 'break' then body::integer = 1 else true end)
+        """
+    )
+    async with server.client() as client:
+        await served(client, server.token(sub=ALICE))
+        connection.execute(INSERT, (1, ALICE, "break"))
+        connection.execute(INSERT, (2, ALICE, "keep"))
+        assert (await change(client))["record"]["id"] == 2
+
+
 async def test_a_new_token_brings_its_own_rows(
     server: RealtimeServer, connection: psycopg.Connection
 ) -> None:
