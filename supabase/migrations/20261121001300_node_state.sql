@@ -15,7 +15,7 @@ alter table private.node_heartbeats enable row level security;
 
 comment on table private.node_heartbeats is 'The last heartbeat of each node.';
 comment on column private.node_heartbeats.leases_until is
-'Leases the node has confirmed live at least until then: one update renews them all.';
+'Chunks that the node runs are leased at least until then: one update renews them all.';
 comment on column private.node_heartbeats.iterations_per_second is 'Measured speed of one worker.';
 
 create table private.idle_nodes (

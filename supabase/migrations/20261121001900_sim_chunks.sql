@@ -53,7 +53,7 @@ comment on column public.sim_chunks.status is
 comment on column public.sim_chunks.failure is
 'How a lease ended without a result; released, cancelled and superseded are nobody''s fault.';
 comment on column public.sim_chunks.lease_expires_at is
-'The lease lives until then, or as long as its node''s heartbeats renew it, if confirmed.';
+'The lease lives until then, or as long as its node''s heartbeats say that it is running.';
 
 create unique index idx_sim_chunks_completed_once on public.sim_chunks (job_id, seed_offset)
 where status = 'completed';

@@ -3,9 +3,10 @@
 --   1. the node: its row of public.nodes or private.node_heartbeats (one per transaction),
 --   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
 --      pass per transaction; a job met later is only tried, never waited for,
---   3. uncut ranges, in the order in which jobs are served; the only row that is waited for while
---      jobs are locked,
---   4. everything else with skip locked, or rows that the lock on the job protects already.
+--   3. uncut ranges, in the order in which jobs are served,
+--   4. the node's own row among the waiting nodes,
+--   5. everything else with skip locked, or rows that the lock on the job protects already: waking
+--      other nodes comes last, and waits for nothing.
 --
 -- Whoever ends its own lease with a result shares its job; whoever touches another's lease, reopens
 -- a range, or ends the job holds it alone. The job is finished by whoever completes the last range:

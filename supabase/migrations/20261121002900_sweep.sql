@@ -8,7 +8,7 @@ volatile
 set search_path = ''
 as $$
 begin
-  -- a push that the node never confirmed is not kept alive by its heartbeats
+  -- heartbeats keep alive what the node says it holds, not what it never got or has forgotten
   return query
   select chunks.id, chunks.job_id
   from public.sim_chunks as chunks
@@ -16,7 +16,7 @@ begin
   where chunks.status in ('pending', 'claimed', 'running')
     and chunks.lease_expires_at <= private.current_time()
     and (
-      chunks.status = 'pending'
+      chunks.status <> 'running'
       or coalesce(heartbeats.leases_until, '-infinity') <= private.current_time()
     )
   order by chunks.lease_expires_at

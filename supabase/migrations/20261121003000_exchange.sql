@@ -372,12 +372,12 @@ begin
     v_taken := private.take_chunks(
       v_node, v_slots - cardinality(v_resent), v_heartbeat.iterations_per_second
     );
-    perform private.wake_others(v_taken);
   end if;
   v_next_poll := private.next_poll(
     v_node, v_slots - cardinality(v_resent) - cardinality(v_taken),
     v_heartbeat.iterations_per_second
   );
+  perform private.wake_others(v_taken);
   return jsonb_build_object(
     'outcomes', v_outcomes,
     'chunks', private.describe_chunks(v_resent || v_taken),

@@ -90,6 +90,32 @@ $$;
 comment on function private.note_node_facts(public.nodes, text, double precision) is
 'Keeps the version and speed that others see of a node.';
 
+create function private.note_forgotten(node_id uuid, running uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_lease interval;
+begin
+  select lease_duration into strict v_lease from private.settings;
+  update public.sim_chunks as chunks
+  set status = 'claimed', lease_expires_at = private.current_time() + v_lease
+  where chunks.id = any(array(
+    select forgotten.id from public.sim_chunks as forgotten
+    where forgotten.node_id = note_forgotten.node_id
+      and forgotten.status = 'running'
+      and forgotten.id <> all(note_forgotten.running)
+    for update skip locked
+  ));
+end;
+$$;
+
+comment on function private.note_forgotten(uuid, uuid[]) is
+'Leases that ran but that the node does not hold any more: they live once more their time, for the '
+'node to ask for them or to hand them in, and are not renewed.';
+
 create function private.node_settings(node public.nodes)
 returns jsonb
 language plpgsql
@@ -165,6 +191,7 @@ begin
     from jsonb_array_elements_text(coalesce(node_heartbeat.status -> 'running', '[]')) as ids (id)
   );
   perform private.confirm_running(v_node_id, v_running);
+  perform private.note_forgotten(v_node_id, v_running);
   perform private.sweep_sometimes();
   return jsonb_build_object(
     'settings', private.node_settings(v_node),

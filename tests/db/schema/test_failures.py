@@ -225,3 +225,19 @@ def test_a_job_ends_at_its_deadline(pool: Pool) -> None:
     pool.advance("5 minutes")
     assert pool.scalar("select private.fail_overdue_jobs()") == 1
     assert user.job(job)["error"] == "the deadline passed"
+
+
+def test_a_chunk_that_its_node_forgot_goes_back(pool: Pool) -> None:
+    """A node that restarted, or is paused, does not keep alive what it does not hold."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    user.submit(10)
+    node, other = pool.node(user), pool.node(user)
+    (chunk,) = node.take()
+    node.heartbeat(running=[chunk["chunk_id"]])
+    user.call("update_node_settings", node_id=node.id, paused=True)
+    for _ in range(3):
+        pool.advance("15 seconds")
+        node.heartbeat(running=[])
+        other.heartbeat()
+    assert other.take()[0]["seed_offset"] == 0

@@ -19,13 +19,15 @@ PATIENCE = 20.0
 
 
 def _wait_until_blocked(pool: Pool, future: Future[Json]) -> None:
-    """Waits until some session waits for an advisory lock."""
+    """Waits until some session waits for a lock."""
     deadline = time.monotonic() + PATIENCE
-    while not pool.scalar(
-        "select count(*) from pg_locks"
-        " where locktype = 'advisory' and not granted and database = ("
-        "  select oid from pg_database where datname = current_database())"
-    ):
+    # a connection of its own: within a transaction, activity looks as it did at first
+    watcher = pool.database.connect()
+    waiting = (
+        "select from pg_stat_activity"
+        " where wait_event_type = 'Lock' and datname = current_database()"
+    )
+    while watcher.execute(waiting).fetchone() is None:
         assert not future.done(), future.result()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -182,3 +184,22 @@ def test_a_crowd_of_nodes_finishes_every_job_exactly(pool: Pool) -> None:
         )
         == 0
     )
+
+
+def test_a_node_settles_its_own_place_before_it_wakes_others(pool: Pool) -> None:
+    """Two waiting nodes that wake each other would else wait for each other."""
+    pool.configure(dispatch_nodes_max=0)
+    user = pool.user()
+    one, other = pool.node(user), pool.node(user)
+    for node in (one, other):
+        node.exchange(slots=1)
+    user.submit(100_000)
+    lock = "select from private.idle_nodes where node_id = %s for update nowait"
+    with ThreadPoolExecutor() as executor:
+        with pool.admin.transaction():
+            pool.admin.execute(lock, (one.id,))
+            future = executor.submit(one.exchange, [], 1)
+            _wait_until_blocked(pool, future)
+            pool.database.connect().execute(lock, (other.id,))
+        assert len(future.result()["chunks"]) == 1
+    assert len(pool.messages(f"node:{other.id}", "chunks")) == 1
