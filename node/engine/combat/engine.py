@@ -36,7 +36,7 @@ VERSION = "0.1.0"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
 LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
-_PER_SECOND_IN_MILLI = 1000  #: thousandths of damage per millisecond to thousandths per second
+_MILLISECONDS = 1000  #: per second
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,18 @@ class CombatEngine:
         """Simulate iterations [first, first + count); looks at `should_stop` every 50 ms or so."""
         if not isinstance(plan, CombatPlan):
             raise TypeError("the plan belongs to another engine")
-        batch = _Batch(plan, seed, first, count)
+        fights = _Fights(plan, seed)
+        total = results.empty(NAME, VERSION, "dps")
         size, done = FIRST_SLICE, 0
         while done < count:
             if should_stop():
                 return None
             begun = time.perf_counter()
-            size = min(size, count - done, LARGEST_SLICE)
-            batch.simulate(done, size)
+            size = min(size, count - done)
+            total = results.merge(total, fights.simulate(first + done, size))
             done += size
             size = _next_size(size, time.perf_counter() - begun)
-        return batch.result()
+        return total
 
     def benchmark(self, seconds: float) -> float:
         """Measure iterations per second on the built-in config with a warm kernel."""
@@ -127,21 +128,19 @@ class CombatEngine:
         return done / elapsed
 
 
-class _Batch:
-    """The arrays of one run, and what it has found so far."""
+class _Fights:
+    """The arrays of one run."""
 
-    def __init__(self, plan: CombatPlan, seed: int, first: int, count: int) -> None:
+    def __init__(self, plan: CombatPlan, seed: int) -> None:
         self._plan = plan
         self._seed = seed
-        self._first = first
         self._ints, self._reals = plan.ints.copy(), plan.reals.copy()
         self._sums = np.zeros(len(plan.ints), np.int64)
-        self._totals = dict.fromkeys(plan.counters, 0)
-        self._damage = np.zeros(count, np.int64)
-        self._length = np.zeros(count, np.int64)
+        self._damage = np.zeros(LARGEST_SLICE, np.int64)
+        self._length = np.zeros(LARGEST_SLICE, np.int64)
 
-    def simulate(self, done: int, size: int) -> None:
-        """Simulate the next iterations and add up their counters."""
+    def simulate(self, first: int, size: int) -> results.Result:
+        """Simulate some iterations and give their result."""
         plan = self._plan
         self._sums.fill(0)
         finished = kernel()(
@@ -152,15 +151,34 @@ class _Batch:
             self._reals,
             self._sums,
             self._seed,
-            self._first + done,
-            self._damage[done : done + size],
-            self._length[done : done + size],
+            first,
+            self._damage[:size],
+            self._length[:size],
         )
         if finished < size:
-            raise SimulationError(self._failure(self._first + done + finished))
+            raise SimulationError(self._failure(first + finished))
+        return self._result(first, self._damage[:size].tolist(), self._length[:size].tolist())
+
+    def _result(self, first: int, damage: list[int], length: list[int]) -> results.Result:
         sums = self._sums.tolist()
-        for name, places in plan.counters.items():
-            self._totals[name] += sum(sums[place] for place in places)
+        counters = {
+            name: sum(sums[place] for place in places)
+            for name, places in self._plan.counters.items()
+        }
+        counters |= {"fight.length_ms": sum(length), "fight.damage_milli": sum(damage)}
+        per_second = [
+            _rounded_quotient(dealt * _MILLISECONDS, lasted)
+            for dealt, lasted in zip(damage, length, strict=True)
+        ]
+        return {
+            **results.empty(NAME, VERSION, "dps"),
+            "iterations": len(damage),
+            "metrics": {
+                "dps": results.metric("milli", per_second, first),
+                "fight_length": results.metric("milli", length, first),
+            },
+            "counters": {name: results.json_integer(value) for name, value in counters.items()},
+        }
 
     def _failure(self, iteration: int) -> str:
         line = self._plan.lines.get(int(self._ints[at.FAILED_AT]), "")
@@ -170,34 +188,9 @@ class _Batch:
             at.TOO_MANY_EVENTS: "too many events",
             at.TOO_MUCH_DAMAGE: "more damage than can be counted",
         }
-        moment = self._ints[at.NOW] / 1000
+        moment = self._ints[at.NOW] / _MILLISECONDS
         reason = reasons[int(self._ints[at.FAILURE])]
         return f"iteration {iteration} failed at {moment:.3f} s: {reason}"
-
-    def result(self) -> dict[str, Any]:
-        """Give the result of every iteration."""
-        count = len(self._damage)
-        lengths = self._length.tolist()
-        per_second = [
-            _rounded_quotient(damage * _PER_SECOND_IN_MILLI, length)
-            for damage, length in zip(self._damage.tolist(), lengths, strict=True)
-        ]
-        totals = {
-            **self._totals,
-            "fight.length_ms": sum(lengths),
-            "fight.damage_milli": sum(self._damage.tolist()),
-        }
-        return {
-            **results.empty(NAME, VERSION, "dps"),
-            "iterations": count,
-            "metrics": {
-                "dps": results.metric("milli", per_second, self._first),
-                "fight_length": results.metric("milli", lengths, self._first),
-            }
-            if count
-            else {},
-            "counters": {name: results.json_integer(totals[name]) for name in sorted(totals)},
-        }
 
 
 @cache
@@ -220,7 +213,11 @@ def _rounded_quotient(a: int, b: int) -> int:
 
 
 def _is_reference(document: Any) -> bool:
-    return isinstance(document, dict) and document.keys() == {"checksum"}
+    return (
+        isinstance(document, dict)
+        and document.keys() == {"checksum"}
+        and isinstance(document["checksum"], str)
+    )
 
 
 def _rotation(config: Mapping[str, Any], documents: Mapping[str, str]) -> Any:

@@ -7,7 +7,6 @@ event loop calls; its source is made of literals and offsets only, never of the 
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 LARGEST_EXPONENT = 64
+LARGEST_LITERAL = 1e15
+LARGEST_SOURCE = 60_000  #: characters; compiling more would take many seconds
 POLL_MS = "100.0"  #: how often to look at what does not change linearly with time
 NOT_AN_EXPRESSION = -1
 _UNKNOWN = Term("unknown", "0.0")
@@ -50,7 +51,8 @@ class Expressions:
         self._report = report
         self._circles = report
         self._open: list[str] = []
-        self._sources: list[str] = []
+        self._known: dict[str, Term] = {}
+        self._numbers: dict[str, int] = {}
 
     def condition(self, value: Any, pointer: str) -> tuple[int, int]:
         """Add a condition, and what tells when time alone may change it; give their numbers."""
@@ -60,7 +62,8 @@ class Expressions:
 
     def check_variable(self, name: str, pointer: str) -> None:
         """Report what is wrong with a variable of any type."""
-        self._open = [name]
+        # what is known of others may be wrong if they lie on a circle that was cut elsewhere
+        self._open, self._known = [name], {}
         self._term(self._variables[name], pointer, 0)
         self._open = []
 
@@ -68,14 +71,12 @@ class Expressions:
         """Give the function that evaluates every expression by its number."""
         branches = [
             f"    if number == {index}:\n        return {source}\n"
-            for index, source in enumerate(self._sources)
+            for source, index in self._numbers.items()
         ]
         return f"def evaluate(number, ints, reals):\n{''.join(branches)}    return 0.0\n"
 
     def _add(self, source: str) -> int:
-        if source not in self._sources:
-            self._sources.append(source)
-        return self._sources.index(source)
+        return self._numbers.setdefault(source, len(self._numbers))
 
     def _typed(self, kind: Kind, value: Any, pointer: str, depth: int) -> Term:
         term = self._term(value, pointer, depth)
@@ -92,7 +93,7 @@ class Expressions:
         match value:
             case bool():
                 return Term("boolean", repr(value))
-            case int() | float() if math.isfinite(value):
+            case int() | float() if abs(value) <= LARGEST_LITERAL:
                 return number(repr(float(value)))
             case str():
                 return self._name(value, pointer, depth)
@@ -120,12 +121,15 @@ class Expressions:
         if name in self._open:
             self._report_circle(name, pointer)
             return _UNKNOWN
+        if name in self._known:
+            return self._known[name]
         self._open.append(name)
         # what is wrong inside a variable is reported once, when the variable is checked
         report, self._report = self._report, Report()
         term = self._term(self._variables[name], pointer, depth + 1)
         self._report = report
         self._open.pop()
+        self._known[name] = term
         return term
 
     def _report_circle(self, name: str, pointer: str) -> None:
@@ -151,10 +155,14 @@ class Expressions:
         if any(term.kind == "unknown" for term in terms):
             return _UNKNOWN
         try:
-            return build(name, terms)
+            term = build(name, terms)
         except ValueError as error:
             self._report.add(pointer, str(error))
             return _UNKNOWN
+        if len(term.source) + len(term.slope or "") + sum(map(len, term.flips)) > LARGEST_SOURCE:
+            self._report.add(pointer, "the expression is too large", "use fewer or smaller terms")
+            return _UNKNOWN
+        return term
 
 
 def _earliest(flips: Sequence[str]) -> str:
@@ -165,7 +173,7 @@ def _earliest(flips: Sequence[str]) -> str:
 
 
 def _flips(terms: Sequence[Term]) -> tuple[str, ...]:
-    return tuple(flip for term in terms for flip in term.flips)
+    return tuple(dict.fromkeys(flip for term in terms for flip in term.flips))
 
 
 def _leaping(source: str, terms: Sequence[Term]) -> Term:

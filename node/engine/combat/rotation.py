@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from node.engine.combat.expressions import NOT_AN_EXPRESSION, Expressions
+from node.engine.combat.expressions import LARGEST_SOURCE, NOT_AN_EXPRESSION, Expressions
 from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.operands import NOT_YET
@@ -60,8 +60,12 @@ def check(world: World, document: Any, report: Report, pointer: str) -> None:
     shape = Report()
     SHAPE.check(document, pointer, shape)
     report.problems += shape.problems
-    if not shape.problems:
-        _Checker(world, document, report, pointer).check()
+    if shape.problems:
+        return
+    _Checker(world, document, report, pointer).check()
+    if not report.problems and Program(world, document).is_too_large():
+        hint = "its lists are laid out wherever they are called"
+        report.add(pointer, "the rotation is too large", hint)
 
 
 class _Checker:
@@ -84,8 +88,7 @@ class _Checker:
                 self._report.add(pointer, "the list is empty", "give it an action or remove it")
             for index, action in enumerate(actions):
                 self._check_action(action, join(pointer, index))
-        for name in self._lists:
-            self._check_circles(name, ())
+        self._check_circles()
 
     def _list_pointer(self, name: str) -> str:
         return join(self._pointer, name) if name == MAIN else f"{self._pointer}/lists/{name}"
@@ -120,17 +123,37 @@ class _Checker:
         elif name not in self._lists or name == MAIN:
             self._report.unknown(pointer, "list", name, self._lists.keys() - {MAIN})
 
-    def _check_circles(self, name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            # each circle is reported once, where its first name begins it
-            circle = above[above.index(name) :]
-            if name == min(circle) == above[0]:
-                text = " -> ".join((*circle, name))
-                self._report.add(self._list_pointer(name), f"the list calls itself: {text}")
-            return
-        for action in self._lists.get(name, ()):
-            if isinstance(action, dict) and isinstance(called := _called(action), str):
-                self._check_circles(called, (*above, name))
+    def _check_circles(self) -> None:
+        for name in self._lists:
+            above: dict[str, str] = {}  # from a list that is reached to one that calls it
+            found = [name]
+            while found:
+                caller = found.pop()
+                for called in self._calls(caller) - above.keys():
+                    above[called] = caller
+                    found.append(called)
+            if name in above and name == min(n for n in above if name in self._reached(n)):
+                self._report_circle(name, above)
+
+    def _report_circle(self, name: str, above: dict[str, str]) -> None:
+        circle = [name]
+        while (caller := above[circle[-1]]) != name:
+            circle.append(caller)
+        text = " -> ".join((name, *reversed(circle)))
+        self._report.add(self._list_pointer(name), f"the list calls itself: {text}")
+
+    def _reached(self, name: str) -> set[str]:
+        reached: set[str] = set()
+        found = {name}
+        while found:
+            found = {called for caller in found for called in self._calls(caller)} - reached
+            reached |= found
+        return reached
+
+    def _calls(self, name: str) -> set[str]:
+        actions = (action for action in self._lists[name] if isinstance(action, dict))
+        called = {name for action in actions if isinstance(name := _called(action), str)}
+        return called & self._lists.keys()
 
 
 def _all_lists(document: Document) -> dict[str, list[Any]]:
@@ -155,6 +178,10 @@ class Program:
         """Give the function that evaluates the expressions of the lines."""
         return self._expressions.source()
 
+    def is_too_large(self) -> bool:
+        """Tell whether compiling it would take too long."""
+        return len(self.lines) > MOST_LINES or len(self.source()) > LARGEST_SOURCE
+
     def place(self, image: Image) -> None:
         """Give the lines their places in an image and let the fight know them."""
         entities = [line.entity for line in self.lines]
@@ -172,7 +199,7 @@ class Program:
     def _lay_out(self, name: str) -> None:
         for index, action in enumerate(self._lists[name]):
             if len(self.lines) > MOST_LINES:
-                raise TooManyLinesError
+                return
             line = self._line(action, f"{name}.{index}", _action_pointer(name, index))
             if "cast" in action:
                 line.ints[at.LINE_ABILITY] = self._world.abilities[action["cast"]]
@@ -192,10 +219,6 @@ class Program:
         label = f"{place}.{_OTHER.sub('_', shown.lower())}"
         self.lines.append(Line(label, pointer, entity))
         return entity
-
-
-class TooManyLinesError(ValueError):
-    """The lists of the rotation call each other too often."""
 
 
 def _action_pointer(name: str, index: int) -> str:

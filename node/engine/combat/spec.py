@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Document = Mapping[str, Any]
 
+RESERVED = ("player", "target", "pets", "all", "active", "count", "remaining", "buff")
 LONG_AGO = -(10**9)  #: a time before any fight
 _THOUSANDTHS = 1000
 _ALWAYS_USABLE = 2.0
@@ -35,6 +36,8 @@ def build(world: World) -> Image:
     _build_fight(world)
     _build_player(world)
     for name, pet in world.pets.items():
+        if name in RESERVED:
+            world.report.add(f"/spec/pets/{name}", f"a pet cannot be called {name!r}")
         _build_pet(world, name, pet)
     for name, resource in world.spec["resources"].items():
         _build_resource(world.resources[name], resource)

@@ -126,3 +126,19 @@ def test_a_run_stops_when_it_is_told_to(stop_after: int) -> None:
 
     assert engine.run(engine.prepare(beast_mastery()), 7, 0, 10**9, stop) is None
     assert asked == stop_after + 1
+
+
+def test_the_rules_hold_with_the_jit_off() -> None:
+    """The laws, the rules of the model and the expressions are the same, interpreted."""
+    files = [f"tests/unit/engine/test_{name}.py" for name in ("laws", "model", "expressions")]
+    options = ["-q", "-p", "no:cacheprovider", "-m", "not compiled"]
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *files],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert finished.returncode == 0, finished.stdout

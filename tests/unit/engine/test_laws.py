@@ -210,6 +210,7 @@ def test_a_partial_last_tick_deals_its_part() -> None:
     assert found["ability.pain.damage_milli"] == 4.5 * 1_000_000
 
 
+@pytest.mark.compiled
 def test_crit_variance() -> None:
     """The variance of N hits of d is N d^2 c (1 - c) (m - 1)^2, and with a roll of v as stated."""
     c, n, v = 0.25, 200, 0.24
@@ -233,6 +234,7 @@ def test_crit_variance() -> None:
         assert deviation == pytest.approx(1000 * math.sqrt(expected), rel=4 / math.sqrt(40_000))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("icd", "chance"), [(0, 0.2), (10_000, 0.2), (45_000, 0.5)])
 def test_fixed_chance_with_internal_cooldown(icd: int, chance: float) -> None:
     """On attempts every d the mean gap is d * ceil(ICD / d) + d (1 - p) / p."""
@@ -272,6 +274,7 @@ def bernoulli_buff(chance: float, k: int, stacks: int = 1) -> dict[str, int]:
     )
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("chance", "k"), [(0.2, 3), (0.5, 2), (0.05, 10)])
 def test_refreshed_buff_uptime(chance: float, k: int) -> None:
     """A buff from Bernoulli(p) every d with duration k * d is up 1 - (1 - p)^k of the time."""

@@ -220,6 +220,7 @@ def test_damage_by_an_absent_pet_does_not_happen() -> None:
     assert found["pet.imp.spell.hits"] == 0
 
 
+@pytest.mark.compiled
 def test_procs_do_not_shift_each_others_rolls() -> None:
     """Adding a proc changes none of the crits and procs that were there before."""
     luck = {"on": {"swing": ["hit"]}, "chance": 0.3, "effects": []}

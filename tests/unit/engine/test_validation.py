@@ -223,6 +223,34 @@ def test_expressions_may_not_be_nested_without_end() -> None:
     assert problem.message == "the expression is nested deeper than 100"
 
 
+def test_numbers_of_any_size_are_problems_not_crashes() -> None:
+    """Integers that no float can hold are out of range."""
+    document = default_config()
+    document["target"]["armor"] = 10**400
+
+    assert set(problems(document)) == {"/target/armor"}
+    assert condition_problem({">": ["combat.time", 10**400]}) is not None
+
+
+def test_a_rotation_may_not_grow_without_end() -> None:
+    """Lists and variables that double at every step are refused quickly."""
+    lists: dict[str, Any] = {
+        f"l{n}": [{"call": f"l{n + 1}"}, {"call": f"l{n + 1}"}] for n in range(40)
+    }
+    variables: dict[str, Any] = {f"v{n}": {"+": [f"v{n + 1}", f"v{n + 1}"]} for n in range(40)}
+    shot = {"cast": "kill_shot"}
+
+    found = rotation_problems({"actions": [{"call": "l0"}], "lists": {**lists, "l40": [shot]}})
+    assert found == {"": "the rotation is too large"}
+    found = rotation_problems({"actions": [shot], "variables": {**variables, "v40": 1}})
+    assert "the expression is too large" in found.values()
+
+
+def test_pets_may_not_take_names_that_mean_something_else() -> None:
+    """A pet called `player` would hide the player."""
+    assert "/spec/pets/player" in problems(config(pets={"player": {}}))
+
+
 def test_a_rotation_can_be_named_by_checksum() -> None:
     """The document is looked up, verified and then checked like any other."""
     engine = get_engine("combat")
