@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,7 @@ VERSION = "0.1.0"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
 LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
+_compiling = threading.Lock()
 _MILLISECONDS = 1000  #: per second
 
 
@@ -45,6 +47,7 @@ class CombatPlan(Plan):
 
     ints: IntArray
     reals: RealArray
+    simulate: Callable[..., int]
     evaluate: Evaluate
     counters: Mapping[str, list[int]]
     lines: Mapping[int, str]  #: offset of a rotation line to its label
@@ -93,6 +96,7 @@ class CombatEngine:
         return CombatPlan(
             ints,
             reals,
+            kernel(),
             compile_source(program.source()),
             counter_places(world, program.lines),
             {line.entity.offset: line.label for line in program.lines},
@@ -143,7 +147,7 @@ class _Fights:
         """Simulate some iterations and give their result."""
         plan = self._plan
         self._sums.fill(0)
-        finished = kernel()(
+        finished = plan.simulate(
             plan.evaluate,
             plan.ints,
             plan.reals,
@@ -193,9 +197,14 @@ class _Fights:
         return f"iteration {iteration} failed at {moment:.3f} s: {reason}"
 
 
-@cache
 def kernel() -> Callable[..., int]:
-    """Compile the event loop, or load it from the cache."""
+    """Compile the event loop, or load it from the cache, once for all threads."""
+    with _compiling:
+        return _kernel()
+
+
+@cache
+def _kernel() -> Callable[..., int]:
     return entry(SIMULATE, simulate, cached=True)
 
 
