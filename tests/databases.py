@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "SIMPOOL_TEST_DATABASE"
 CONTAINER: Final = "container"
+#: bytes; with less left, files stay on disk
+MEMORY_NEEDED: Final = 4 << 30
 #: waits, in milliseconds, until each of them has ended
 READER_PATIENCE: Final = 5000
 END_READERS: Final = """
@@ -214,9 +217,17 @@ def open_server(choice: str | None = None) -> Iterator[DatabaseServer]:
 @contextlib.contextmanager
 def public_directory() -> Iterator[Path]:
     """A temporary directory that the user of Postgres can enter, also when we are root."""
-    with tempfile.TemporaryDirectory(prefix="simpool-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="simpool-test-", dir=_memory()) as name:
         Path(name).chmod(0o711)
         yield Path(name)
+
+
+def _memory() -> Path | None:
+    """Where files live in memory: copying a template there takes a tenth of the time."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= MEMORY_NEEDED:
+        return memory
+    return None
 
 
 @contextlib.contextmanager
