@@ -15,7 +15,8 @@ help: ## list the commands
 
 $(VENV)/.runtime: requirements/local.txt pyproject.toml
 	@echo "setting up $(VENV) (first time: about a minute)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "$(PYTHON) cannot make a virtual environment: install python3-venv, or set PYTHON=" >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
 	@touch $@
 

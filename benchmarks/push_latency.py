@@ -12,6 +12,7 @@ Target: 95 of 100 jobs start within 250 ms, at a polling interval of 60 s.
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 import sys
 import tempfile
@@ -55,6 +56,8 @@ async def ours(stack: Stack, directory: Path) -> list[float]:
 
 async def procrastinates(dsn: str) -> list[float]:
     """The same for the peer, with its own worker and its default settings."""
+    # it warns that an application lives in a script, and says at each job what it does
+    logging.getLogger("procrastinate").setLevel(logging.ERROR)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn))
     started: asyncio.Queue[float] = asyncio.Queue()
 
