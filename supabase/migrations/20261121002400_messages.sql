@@ -24,10 +24,9 @@ begin
         ) order by array_position(describe_chunks.chunk_ids, chunks.id)
       ), '[]'
     )
-    from public.sim_chunks as chunks
+    from private.find_chunks(describe_chunks.chunk_ids) as chunks
     join public.sim_jobs as jobs on jobs.id = chunks.job_id
     join public.sim_configs as configs on configs.hash = chunks.config_hash
-    where chunks.id = any(describe_chunks.chunk_ids)
   );
 end;
 $$;
@@ -147,8 +146,7 @@ declare
 begin
   for v_push in
     select chunks.node_id, jsonb_agg(chunks.id) as chunk_ids
-    from public.sim_chunks as chunks
-    where chunks.id = any(push_cancel.chunk_ids)
+    from private.find_chunks(push_cancel.chunk_ids) as chunks
     group by chunks.node_id
   loop
     perform realtime.send(

@@ -548,9 +548,8 @@ begin
   perform private.fold_job(advance_job.job_id, segments.segment, segments.accepted)
   from (
     select (chunks.seed_offset / jobs.segment_iterations)::integer as segment, count(*) as accepted
-    from public.sim_chunks as chunks
+    from private.find_chunks(advance_job.accepted) as chunks
     join public.sim_jobs as jobs on jobs.id = chunks.job_id
-    where chunks.id = any(advance_job.accepted)
     group by 1
   ) as segments;
   perform private.report_progress(advance_job.job_id);
@@ -585,8 +584,7 @@ begin
   end loop;
   for v_job in
     select chunks.job_id, array_agg(chunks.id) as accepted
-    from public.sim_chunks as chunks
-    where chunks.id = any(v_accepted)
+    from private.find_chunks(v_accepted) as chunks
     group by chunks.job_id
     order by private.job_lock_key(chunks.job_id)
   loop

@@ -231,7 +231,8 @@ begin
   );
   update public.sim_chunks as chunks
   set status = 'claimed', claimed_at = private.current_time()
-  where chunks.id = any(v_ids) and chunks.status = 'pending';
+  -- not by its status: that offers the planner the index of all that is leased
+  where chunks.id = any(v_ids) and chunks.claimed_at is null;
   return v_ids;
 end;
 $$;
@@ -281,8 +282,7 @@ begin
   if exists (select from private.idle_nodes) then
     perform private.dispatch_job(jobs.job_id, settings.dispatch_nodes_per_exchange)
     from (
-      select distinct chunks.job_id from public.sim_chunks as chunks
-      where chunks.id = any(wake_others.chunk_ids)
+      select distinct chunks.job_id from private.find_chunks(wake_others.chunk_ids) as chunks
     ) as jobs
     cross join private.settings
     where exists (select from private.open_jobs as open where open.job_id = jobs.job_id);
