@@ -1,6 +1,7 @@
 -- Lock order, for every function that changes chunks or jobs:
 --
---   1. the node: its row of public.nodes or private.node_heartbeats (one per transaction),
+--   1. the node (one per transaction): its row of private.node_heartbeats by private.lock_node(),
+--      then that of public.nodes; whoever changes public.nodes alone needs the second only,
 --   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
 --      pass per transaction; a job met later is only tried, never waited for,
 --   3. uncut ranges, in the order in which jobs are served,
@@ -17,6 +18,42 @@
 -- may hold a million rows before anybody analyses it, so the functions that users and nodes call
 -- leave the planner one choice for all they call: generic plans, nested loops, index scans. Not
 -- bitmap scans, which never learn which entries of an index are dead.
+
+create function private.lock_node(node_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform from private.node_heartbeats as heartbeats
+  where heartbeats.node_id = lock_node.node_id
+  for update;
+end;
+$$;
+
+comment on function private.lock_node(uuid) is
+'Waits for the calls of the node that are under way, and lets no other begin.';
+
+create function private.try_lock_node(node_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform from private.node_heartbeats as heartbeats
+  where heartbeats.node_id = try_lock_node.node_id
+  for update skip locked;
+  return found or not exists (
+    select from private.node_heartbeats as heartbeats
+    where heartbeats.node_id = try_lock_node.node_id
+  );
+end;
+$$;
+
+comment on function private.try_lock_node(uuid) is
+'Locks the node unless a call of it is under way. A node that never called has nothing to lock.';
 
 create function private.job_lock_key(job_id uuid)
 returns bigint

@@ -10,6 +10,7 @@ declare
   v_node public.nodes;
   v_now timestamptz := private.current_time();
 begin
+  perform private.lock_node(meet_node.node_id);
   select * into v_node from public.nodes where nodes.id = meet_node.node_id;
   if not found then
     perform private.refuse(
@@ -31,7 +32,7 @@ end;
 $$;
 
 comment on function private.meet_node(uuid) is
-'The claimed node that is calling, which is thereby online.';
+'The claimed node that is calling, which is thereby online. Its calls come one after the other.';
 
 create function private.renew_leases(node_id uuid)
 returns private.node_heartbeats
@@ -47,8 +48,7 @@ begin
   select * into strict v_settings from private.settings;
   select * into v_heartbeat
   from private.node_heartbeats as heartbeats
-  where heartbeats.node_id = renew_leases.node_id
-  for update;
+  where heartbeats.node_id = renew_leases.node_id;
   if v_heartbeat.seen_at > v_now - v_settings.heartbeat_period / 3 then
     return v_heartbeat;
   end if;
@@ -62,8 +62,7 @@ end;
 $$;
 
 comment on function private.renew_leases(uuid) is
-'Locks the node''s one row, so that its calls come one after the other, and renews its leases. '
-'Writes only when it is a while ago.';
+'Renews the node''s leases. Writes only when it is a while ago. The caller has the node locked.';
 
 create function private.check_exchange(finished jsonb, slots integer, running jsonb)
 returns void

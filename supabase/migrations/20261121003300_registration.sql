@@ -272,8 +272,11 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
-  v_node public.nodes := private.require_key(unregister_node.public_key);
+  v_node public.nodes;
 begin
+  perform private.lock_node(nodes.id)
+  from public.nodes where nodes.public_key = unregister_node.public_key;
+  v_node := private.require_key(unregister_node.public_key);
   perform private.release_leases(v_node.id);
   delete from public.nodes where nodes.id = v_node.id;
   return jsonb_build_object('id', v_node.id);

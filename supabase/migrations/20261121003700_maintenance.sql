@@ -69,20 +69,29 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_lifetime interval;
   v_node_id uuid;
   v_count integer := 0;
 begin
+  select offline_node_lifetime into strict v_lifetime from private.settings;
   for v_node_id in
     select nodes.id
     from public.nodes
     where nodes.status = 'offline'
-      and nodes.last_seen_at < private.current_time() - (
-        select settings.offline_node_lifetime from private.settings
-      )
-    for update skip locked
+      and nodes.last_seen_at < private.current_time() - v_lifetime
   loop
-    delete from public.nodes where nodes.id = v_node_id;
-    v_count := v_count + 1;
+    continue when not private.try_lock_node(v_node_id);
+    -- asked again, now that it cannot come back
+    delete from public.nodes
+    where nodes.id = any(array(
+      select abandoned.id
+      from public.nodes as abandoned
+      where abandoned.id = v_node_id
+        and abandoned.status = 'offline'
+        and abandoned.last_seen_at < private.current_time() - v_lifetime
+      for update skip locked
+    ));
+    v_count := v_count + found::integer;
   end loop;
   return v_count;
 end;

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from node.engine import results
-from tests.db.schema.pool import completed, failed, result
+from tests.db.schema.pool import call, completed, failed, result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 PATIENCE = 20.0
 
 
-def _wait_until_blocked(pool: Pool, future: Future[Json]) -> None:
-    """Waits until some session waits for a lock."""
+def _wait_until_blocked(pool: Pool, *futures: Future[Json]) -> None:
+    """Waits until as many sessions wait for a lock."""
     deadline = time.monotonic() + PATIENCE
     # a connection of its own: within a transaction, activity looks as it did at first
     watcher = pool.database.connect()
     waiting = (
-        "select from pg_stat_activity"
+        "select count(*) from pg_stat_activity"
         " where wait_event_type = 'Lock' and datname = current_database()"
     )
-    while watcher.execute(waiting).fetchone() is None:
-        assert not future.done(), future.result()
+    while watcher.execute(waiting).fetchone() != (len(futures),):
+        for future in futures:
+            assert not future.done(), future.result()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -203,3 +204,56 @@ def test_a_node_settles_its_own_place_before_it_wakes_others(pool: Pool) -> None
             pool.database.connect().execute(lock, (other.id,))
         assert len(future.result()["chunks"]) == 1
     assert len(pool.messages(f"node:{other.id}", "chunks")) == 1
+
+
+def _unregister(pool: Pool) -> Json:
+    """Removes the node whose key is `leaving`, in a session of its own."""
+    connection = pool.database.connect()
+    answer: Json = call(connection, "private.unregister_node", {"public_key": "leaving"})
+    return answer
+
+
+def test_unregistering_waits_for_what_the_node_is_doing(pool: Pool) -> None:
+    """A transaction of the node can still change all rows of the node."""
+    user = pool.user()
+    user.submit(100_000)
+    node = pool.node(user, public_key="leaving")
+    with ThreadPoolExecutor() as executor:
+        with node.connection.transaction():
+            assert len(node.take()) == 1
+            future = executor.submit(_unregister, pool)
+            _wait_until_blocked(pool, future)
+            node.heartbeat(version="2.0.0")
+        assert future.result() == {"id": node.id}
+    assert pool.rows("select from public.nodes where id = %s", node.id) == []
+
+
+def test_a_heartbeat_takes_the_rows_of_a_node_in_the_order_of_unregistering(pool: Pool) -> None:
+    """While its news wait for the row that others see, the node is not removed under it."""
+    node = pool.node(public_key="leaving")
+    with ThreadPoolExecutor() as executor:
+        with pool.admin.transaction():
+            pool.admin.execute("select from public.nodes where id = %s for share", (node.id,))
+            heartbeat = executor.submit(node.heartbeat, version="2.0.0")
+            _wait_until_blocked(pool, heartbeat)
+            removal = executor.submit(_unregister, pool)
+            _wait_until_blocked(pool, heartbeat, removal)
+        assert heartbeat.result()["cancelled"] == []
+        assert removal.result() == {"id": node.id}
+
+
+def test_a_node_that_calls_is_not_abandoned(pool: Pool) -> None:
+    """Maintenance leaves it alone instead of waiting for it."""
+    node = pool.node()
+    pool.advance("1 hour")
+    assert pool.scalar("select private.mark_stale_nodes_offline()") == 1
+    pool.advance("10 years")
+    maintenance = pool.database.connect()
+    maintenance.execute("set lock_timeout to '1s'")
+    with pool.admin.transaction():
+        pool.admin.execute(
+            "select from private.node_heartbeats where node_id = %s for update", (node.id,)
+        )
+        row = maintenance.execute("select private.delete_abandoned_nodes()").fetchone()
+        assert row == (0,)
+    assert pool.scalar("select private.delete_abandoned_nodes()") == 1
