@@ -61,12 +61,7 @@ fmt: $(VENV)/.dev ## format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar supabase/migrations sql_tests local
 
-$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
-	@echo "installing the peers that benchmarks measure beside us"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
-	@touch $@
-
-bench: $(VENV)/.bench ## run every benchmark
+bench: $(VENV)/.dev ## run every benchmark
 	@status=0; for script in benchmarks/*.py; do \
 	  echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || status=1; done; exit $$status
 
@@ -74,7 +69,6 @@ lock: $(VENV)/.dev ## pin the dependencies again, with hashes
 	$(LOCK) pyproject.toml -o requirements/node.txt
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra local --extra dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --extra local --extra dev --extra bench -o requirements/bench.txt
 	$(LOCK) supabase/functions/requirements.in -c requirements/local.txt -o requirements/functions.txt
 
 clean: ## remove what the commands above have made
