@@ -66,3 +66,16 @@ async def test_a_drained_node_hands_its_work_back(pool: Pool) -> None:
     code, row = await asyncio.gather(leaver.stop(), pool.finished(job))
     assert code == 0
     assert_exact(job, row)
+
+
+async def test_a_completion_sent_twice_counts_once(pool: Pool) -> None:
+    """What a node has handed in is sent again over the wire, with the node's own key."""
+    pool.set(chunk_duration="1 second")
+    node = await pool.start_node("alder")
+    job = await pool.submit(iterations=40_000)
+    await node.wait_for_event("chunk_accepted")
+    assert await pool.hand_in_again(node) == "duplicate"
+    row = await pool.finished(job)
+    assert await pool.hand_in_again(node) == "duplicate"
+    assert_exact(job, row)
+    assert (await pool.finished(job))["result"] == row["result"]
