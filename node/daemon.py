@@ -35,7 +35,7 @@ from node.utils.logging import context
 from node.utils.threads import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
     import httpx
@@ -160,8 +160,8 @@ class Daemon:
     # -- instructions -----------------------------------------------------------------------
 
     def _carry_out(self, instruction: do.Instruction) -> None:
-        if (answer := self._requests.send(instruction)) is not None:
-            self._spawn(type(instruction).__name__, self._answer(answer))
+        if isinstance(instruction, do.Request):
+            self._spawn(type(instruction).__name__, self._ask(instruction))
             return
         match instruction:
             case do.UseToken(token):
@@ -194,8 +194,8 @@ class Daemon:
 
     # -- what it takes ----------------------------------------------------------------------
 
-    async def _answer(self, answer: Awaitable[on.Stimulus]) -> None:
-        self._post(await answer)
+    async def _ask(self, request: do.Request) -> None:
+        self._post(await self._requests.answer(request))
 
     def _use_token(self, token: str) -> None:
         self._token = token

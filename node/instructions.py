@@ -112,18 +112,15 @@ class Shutdown:
     failure: str | None = None
 
 
+Request = Register | FetchToken | CheckClaim | SendHeartbeat | Exchange
 Instruction = (
-    Register
-    | FetchToken
+    Request
     | UseToken
     | Subscribe
-    | CheckClaim
     | Calibrate
     | ResizePool
     | StartChunk
     | StopChunk
-    | Exchange
-    | SendHeartbeat
     | Keep
     | Discard
     | Tell

@@ -15,13 +15,20 @@ from node.hardware import detect_hardware
 from node.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from node.config import Settings
     from node.queries import Queries
     from node.sentinel import Sentinel
 
 INVALID: Final = frozenset({400, 413, 422})  # asking again cannot help
+_NAMES: Final[Mapping[type[do.Request], on.Request]] = {
+    do.Register: "register",
+    do.FetchToken: "token",
+    do.CheckClaim: "claim",
+    do.SendHeartbeat: "heartbeat",
+    do.Exchange: "exchange",
+}
 
 
 class Requests:
@@ -41,33 +48,32 @@ class Requests:
         self._registration = registration
         self._now = now
 
-    def send(self, instruction: do.Instruction) -> Awaitable[on.Stimulus] | None:
-        """What will come of a request; None when the instruction is no request."""
-        match instruction:
-            case do.Register():
-                return self._result("register", self._register())
-            case do.FetchToken():
-                return self._result("token", self._fetch_token())
-            case do.CheckClaim(node_id):
-                return self._result("claim", self._check_claim(node_id))
-            case do.SendHeartbeat():
-                return self._result("heartbeat", self._heartbeat(instruction))
-            case do.Exchange():
-                return self._result("exchange", self._exchange(instruction))
-        return None
-
-    async def _result(self, request: on.Request, answer: Awaitable[on.Stimulus]) -> on.Stimulus:
+    async def answer(self, request: do.Request) -> on.Stimulus:
+        """Send one request. What comes of it, also a failure, is a stimulus."""
         try:
-            return await answer
+            return await self._send(request)
         except (PoolUnavailableError, PoolRefusalError) as error:
             return on.RequestFailed(
                 at=self._now(),
-                request=request,
+                request=_NAMES[type(request)],
                 kind=_kind_of(error),
                 message=str(error),
                 advice=error.advice,
                 retry_after=getattr(error, "retry_after", 0.0),
             )
+
+    async def _send(self, request: do.Request) -> on.Stimulus:
+        match request:
+            case do.Register():
+                return await self._register()
+            case do.FetchToken():
+                return await self._fetch_token()
+            case do.CheckClaim(node_id):
+                return await self._check_claim(node_id)
+            case do.SendHeartbeat():
+                return await self._heartbeat(request)
+            case do.Exchange():
+                return await self._exchange(request)
 
     async def _register(self) -> on.Stimulus:
         if self._registration is None:

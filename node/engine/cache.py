@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import shutil
 import sys
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 _KERNELS = Path(__file__).parent
-_held: dict[Path, IO[bytes]] = {}
+_held: dict[Path, int] = {}
 _taken: dict[Path, Path] = {}
 
 
@@ -48,7 +49,7 @@ def _take(path: Path) -> Path:
     version = path / sources_digest()
     _drop_other_versions(version)
     directories = (version / str(number) for number in count())
-    directory, lock = next((d, lock) for d in directories if (lock := _locked(d)))
+    directory, lock = next((d, lock) for d in directories if (lock := _locked(d)) is not None)
     _held[path] = lock
     _adopt_siblings(directory)
     return directory
@@ -85,19 +86,19 @@ def sources_digest() -> str:
 def _drop_other_versions(version: Path) -> None:
     """Remove what no process holds; one that is still held goes with a later start."""
     for other in version.parent.glob("*/*"):
-        if other.parent != version and (lock := _locked(other)):
+        if other.parent != version and (lock := _locked(other)) is not None:
             shutil.rmtree(other, ignore_errors=True)
-            lock.close()
+            os.close(lock)
 
 
-def _locked(directory: Path) -> IO[bytes] | None:
+def _locked(directory: Path) -> int | None:
     """Hold a directory until this process ends, or give None where another one does."""
     directory.mkdir(parents=True, exist_ok=True)
-    lock = (directory / "lock").open("ab")
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(lock)
     except OSError:
-        lock.close()
+        os.close(lock)
         return None
     return lock
 
@@ -105,11 +106,11 @@ def _locked(directory: Path) -> IO[bytes] | None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    def _lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -14,6 +15,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from node import instructions as do
 from node.config import Settings
 from node.daemon import Daemon
 from node.engine import Engine, EngineError
@@ -192,6 +194,17 @@ async def test_a_cancelled_node_leaves_nothing_behind(tmp_path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_request_cancelled_before_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A coroutine nobody awaits would be a warning, which is an error here."""
+    node = daemon(tmp_path, Pool(), Watcher())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(Pool())) as client:
+        node._open(client)
+        node._carry_out(do.Exchange(finished=(), slots=1, running=()))
+        await node._close()
+    gc.collect()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_stop_before_the_start_is_a_stop(tmp_path: Path) -> None:
