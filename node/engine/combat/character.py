@@ -1,4 +1,8 @@
-"""What a player's ratings come to under the rules of a game profile."""
+"""What a player's stats come to under the rules of a game profile.
+
+A stat is given either as a rating, which the profile converts and to which base values are added,
+or in percent as the character sheet shows it, which is taken as it is.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from node.engine.combat.shapes import Report
 
     Document = Mapping[str, Any]
 
@@ -26,23 +32,46 @@ class Character:
 def character(profile: Document, spec: Document, player: Document) -> Character:
     """Convert the stats of a player."""
     stats = player["stats"]
-    mastery = spec.get("mastery", {"points": 0, "percent_per_point": 0})
-    points = mastery["points"] + percent(profile, stats, "mastery")
     return Character(
         attack_power=_power(spec.get("attack_power_from", {}), stats, "attack_power"),
         spell_power=_power(spec.get("spell_power_from", {}), stats, "spell_power"),
-        crit=(profile["crit_percent"] + percent(profile, stats, "crit")) / 100,
+        crit=percent(profile, stats, "crit", base=profile["crit_percent"]) / 100,
         haste=percent(profile, stats, "haste") / 100,
         versatility=percent(profile, stats, "versatility") / 100,
-        mastery=points * mastery["percent_per_point"] / 100,
+        mastery=_mastery(profile, spec, stats) / 100,
     )
 
 
-def percent(profile: Document, stats: Document, name: str) -> float:
-    """Give what a rating is worth, and add what the stats give in percent."""
+def percent(profile: Document, stats: Document, name: str, base: float = 0) -> float:
+    """Give a stat in percent: as it is given, else its base and what its rating is worth."""
+    if f"{name}_percent" in stats:
+        given: float = stats[f"{name}_percent"]
+        return given
     rating: float = stats.get(f"{name}_rating", 0) / profile["rating_per_percent"][name]
-    extra: float = stats.get(f"{name}_percent", 0)
-    return diminished(profile, rating) + extra
+    return base + diminished(profile, rating)
+
+
+def refuse_both(stats: Document, report: Report) -> None:
+    """Report each stat that is given as a rating and in percent."""
+    for name in stats:
+        stem = name.removesuffix("_percent")
+        if stem != name and f"{stem}_rating" in stats:
+            report.add(
+                f"/player/stats/{name}",
+                f"{stem} is given as a rating and in percent",
+                f"leave out '{stem}_rating', or '{name}'",
+            )
+
+
+def _mastery(profile: Document, spec: Document, stats: Document) -> float:
+    """Give mastery in percent; ratings are worth points, and each point some percent."""
+    if "mastery_percent" in stats:
+        given: float = stats["mastery_percent"]
+        return given
+    rule = spec.get("mastery", {"points": 0, "percent_per_point": 0})
+    points = percent(profile, stats, "mastery", base=rule["points"])
+    worth: float = points * rule["percent_per_point"]
+    return worth
 
 
 def diminished(profile: Document, rating_percent: float) -> float:

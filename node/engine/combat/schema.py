@@ -204,7 +204,7 @@ PLAYER = Object(
             }
         )
     },
-    _NOTES,
+    {"name": Text(), "level": Integer(1, 1000), **_NOTES},
 )
 
 TARGET = Object({"armor": _POSITIVE}, {"count": Integer(1, MOST_TARGETS), **_NOTES})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from node.engine.combat.character import armor_factor
+from node.engine.combat.character import armor_factor, refuse_both
 from node.engine.combat.effects import Origin, bundle
 from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
@@ -81,6 +81,7 @@ def _build_fight(world: World) -> None:
 
 
 def _build_player(world: World) -> None:
+    refuse_both(world.config["player"]["stats"], world.report)
     stats, actor = world.character, world.actors[PLAYER]
     actor.ints[at.ACTIVE] = 1
     actor.reals |= {

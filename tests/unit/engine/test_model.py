@@ -185,7 +185,7 @@ def test_passives_and_mastery_are_always_on() -> None:
     """A passive raises all damage; mastery raises what it names by its points."""
     found = once(
         strike(),
-        stats={"mastery_percent": 10},
+        stats={"mastery_rating": 1000},
         passives=[{"stat": "damage", "by": 0.1}],
         mastery={
             "points": 5,
