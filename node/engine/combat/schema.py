@@ -163,6 +163,7 @@ SPEC = Object(
         "abilities": MapOf(ABILITY),
     },
     {
+        "class": Text(),
         "attack_power_from": MapOf(Number(0, 1000)),
         "spell_power_from": MapOf(Number(0, 1000)),
         "mastery": Object(
