@@ -185,7 +185,7 @@ def read_call(
 def _without_others(command: Command, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment less the variables of other commands."""
     others = tuple(
-        f"{ENVIRONMENT_PREFIX}{name.upper()}_"
+        f"{ENVIRONMENT_PREFIX}{name.upper().replace('-', '_')}_"
         for name in commands.SUMMARIES
         if name != command.name
     )

@@ -24,6 +24,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "jobs": "list your jobs, or show one",
         "result": "show the result of a job, and check it",
         "sim": "run a simulation on this machine alone",
+        "import-simc": "make a config of a SimulationCraft character",
         "bench": "measure how fast this machine simulates",
         "doctor": "check everything a node needs, and say what to fix",
     }
@@ -32,4 +33,6 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
 
 def load(name: str) -> Command:
     """The command of that name."""
-    return cast("Command", importlib.import_module(f"node.commands.{name}").COMMAND)
+    return cast(
+        "Command", importlib.import_module(f"node.commands.{name.replace('-', '_')}").COMMAND
+    )
