@@ -31,10 +31,14 @@ def public_path() -> Iterator[Path]:
 
 
 @pytest.fixture
-def database(database_server: DatabaseServer) -> Iterator[TestDatabase]:
-    """A fresh database with the platform and our migrations."""
+def database(
+    request: pytest.FixtureRequest, database_server: DatabaseServer
+) -> Iterator[TestDatabase]:
+    """A fresh database with the platform and our migrations, whose books balance at the end."""
     with database_server.database() as database:
         yield database
+        if request.node.get_closest_marker("cooks_the_books") is None:
+            assert database.broken_invariants() == []
 
 
 @pytest.fixture

@@ -102,6 +102,11 @@ class TestDatabase:
         assert row is not None
         return str(row[0])
 
+    def broken_invariants(self) -> list[tuple[Any, ...]]:
+        """What is wrong with the pool's books, as `private.check_invariants()` finds it."""
+        with psycopg.connect(self.admin_dsn) as connection:
+            return connection.execute("select * from private.check_invariants()").fetchall()
+
     def close(self) -> None:
         """Closes every connection that was opened here."""
         self._connections.close()

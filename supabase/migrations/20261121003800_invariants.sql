@@ -1,0 +1,226 @@
+-- What is true of the pool between any two transactions. Tests ask after every case; an operator
+-- may ask at any time, and waits for nobody. Each function names one kind of violation.
+
+create function private.keeps_chunks(job public.sim_jobs)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (keeps_chunks.job).completed_at is null or (keeps_chunks.job).completed_at >= (
+    select private.current_time() - settings.chunk_lifetime from private.settings
+  );
+end;
+$$;
+
+comment on function private.keeps_chunks(public.sim_jobs) is
+'Whether the job''s chunks are all there still, not pruned some time after its end.';
+
+create function private.job_ranges()
+returns table (job_id uuid, first_iteration bigint, end_iteration bigint, holder text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select
+    chunks.job_id,
+    chunks.seed_offset,
+    chunks.seed_offset + chunks.iterations,
+    case chunks.status when 'completed' then 'result' else 'lease' end
+  from public.sim_chunks as chunks
+  where chunks.status <> 'failed'
+  union all
+  select
+    ranges.job_id, ranges.seed_offset, ranges.seed_offset + ranges.iterations, 'reopened range'
+  from private.reopened_ranges as ranges
+  union all
+  select uncut.job_id, uncut.next_iteration, uncut.end_iteration, 'uncut range'
+  from (
+    select ranges.job_id, ranges.end_iteration, private.next_iteration(ranges) as next_iteration
+    from private.uncut_ranges as ranges
+  ) as uncut
+  where uncut.next_iteration < uncut.end_iteration;
+end;
+$$;
+
+comment on function private.job_ranges() is
+'Who answers for which iterations: a result, a lease, or a range that waits.';
+
+create function private.broken_tilings()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  with pieces as (
+    select
+      ranges.*,
+      max(ranges.end_iteration) over (
+        partition by ranges.job_id
+        order by ranges.first_iteration, ranges.end_iteration
+        rows between unbounded preceding and 1 preceding
+      ) as covered
+    from private.job_ranges() as ranges
+  )
+  select
+    pieces.job_id,
+    format(
+      'iterations from %s, of a %s, %s', pieces.first_iteration, pieces.holder,
+      case
+        when pieces.first_iteration < coalesce(pieces.covered, 0) then 'are held twice'
+        else format('do not follow on %s', coalesce(pieces.covered, 0))
+      end
+    )
+  from pieces
+  where pieces.first_iteration <> coalesce(pieces.covered, 0)
+  union all
+  select jobs.id, format('ends at %s of %s iterations', coalesce(covered.iterations, 0), jobs.wanted)
+  from (
+    select
+      sim_jobs.id,
+      case sim_jobs.status
+        when 'completed' then sim_jobs.completed_iterations else sim_jobs.total_iterations
+      end as wanted,
+      sim_jobs.status
+    from public.sim_jobs
+    where private.keeps_chunks(sim_jobs)
+  ) as jobs
+  left join (
+    select ranges.job_id, max(ranges.end_iteration) as iterations
+    from private.job_ranges() as ranges
+    group by ranges.job_id
+  ) as covered on covered.job_id = jobs.id
+  -- after its end by the target error a job may have results that did not count
+  where coalesce(covered.iterations, 0) < jobs.wanted
+    or coalesce(covered.iterations, 0) > jobs.wanted and jobs.status <> 'completed';
+end;
+$$;
+
+comment on function private.broken_tilings() is
+'Jobs whose iterations are not each answered for exactly once.';
+
+create function private.miscounted_jobs()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  with results as (
+    select chunks.job_id, count(*) as chunks, sum(chunks.iterations) as iterations
+    from public.sim_chunks as chunks
+    where chunks.status = 'completed'
+    group by chunks.job_id
+  ),
+  merged as (
+    select
+      partials.job_id,
+      sum(partials.chunks) as chunks,
+      sum(partials.iterations) as iterations
+    from private.job_partials as partials
+    group by partials.job_id
+  )
+  select
+    jobs.id,
+    format(
+      '%s iterations in %s results, but %s in %s are counted',
+      coalesce(results.iterations, 0), coalesce(results.chunks, 0),
+      coalesce(merged.iterations, 0), coalesce(merged.chunks, 0)
+    )
+  from public.sim_jobs as jobs
+  left join results on results.job_id = jobs.id
+  left join merged on merged.job_id = jobs.id
+  where jobs.status <> 'completed'
+    and private.keeps_chunks(jobs)
+    and (coalesce(results.iterations, 0), coalesce(results.chunks, 0))
+    <> (coalesce(merged.iterations, 0), coalesce(merged.chunks, 0))
+  union all
+  select jobs.id, 'the final result is not of its completed iterations, or has another digest'
+  from public.sim_jobs as jobs
+  where jobs.status = 'completed'
+    and (
+      (jobs.result #>> '{result,iterations}')::bigint <> jobs.completed_iterations
+      or jobs.result ->> 'digest' <> private.result_digest(jobs.result -> 'result')
+    );
+end;
+$$;
+
+comment on function private.miscounted_jobs() is
+'Jobs whose accepted results are not exactly what is merged.';
+
+create function private.misplaced_work()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select chunks.job_id, format('is %s, but chunk %s is leased', jobs.status, chunks.id)
+  from public.sim_chunks as chunks
+  join public.sim_jobs as jobs on jobs.id = chunks.job_id
+  where chunks.status in ('pending', 'claimed', 'running')
+    and jobs.status not in ('pending', 'running')
+  union all
+  select chunks.job_id, format('chunk %s is leased to a node that is gone', chunks.id)
+  from public.sim_chunks as chunks
+  where chunks.status in ('pending', 'claimed', 'running')
+    and not exists (select from public.nodes where nodes.id = chunks.node_id)
+  union all
+  select open.job_id, format('is %s, but offered to nodes', jobs.status)
+  from private.open_jobs as open
+  join public.sim_jobs as jobs on jobs.id = open.job_id
+  where jobs.status not in ('pending', 'running')
+  union all
+  select jobs.id, 'has work for nodes, but is not offered to them'
+  from public.sim_jobs as jobs
+  where jobs.status in ('pending', 'running')
+    and not private.is_fully_leased(jobs.id)
+    and not exists (select from private.open_jobs as open where open.job_id = jobs.id)
+  union all
+  select jobs.id, 'runs, but nothing of it is leased and nothing waits'
+  from public.sim_jobs as jobs
+  where jobs.status in ('pending', 'running')
+    and private.is_fully_leased(jobs.id)
+    and not exists (
+      select from public.sim_chunks as chunks
+      where chunks.job_id = jobs.id and chunks.status in ('pending', 'claimed', 'running')
+    )
+  union all
+  select jobs.id, 'is completed, but work of it is kept'
+  from public.sim_jobs as jobs
+  where jobs.status = 'completed'
+    and (
+      not private.is_fully_leased(jobs.id)
+      or exists (select from private.job_partials as partials where partials.job_id = jobs.id)
+    );
+end;
+$$;
+
+comment on function private.misplaced_work() is
+'Leases of jobs that ended, work that nobody is offered, offers of jobs that take no work.';
+
+create function private.check_invariants()
+returns table (subject uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select * from private.broken_tilings()
+  union all
+  select * from private.miscounted_jobs()
+  union all
+  select * from private.misplaced_work();
+end;
+$$;
+
+comment on function private.check_invariants() is
+'Everything that is wrong with the pool''s books: no row when all is well. The subject is the job.';
