@@ -1,7 +1,8 @@
 """What a player's stats come to under the rules of a game profile.
 
 A stat is given either as a rating, which the profile converts and to which base values are added,
-or in percent as the character sheet shows it, which is taken as it is.
+or in percent as the character sheet shows it, which is taken as it is.  What class and race bring
+along (`base_stats`) is added to attributes and powers, and to a crit that is given as a rating.
 """
 
 from __future__ import annotations
@@ -31,15 +32,32 @@ class Character:
 
 def character(profile: Document, spec: Document, player: Document) -> Character:
     """Convert the stats of a player."""
-    stats = player["stats"]
+    stats = _with_base(player["stats"], spec.get("base_stats", {}))
     return Character(
         attack_power=_power(spec.get("attack_power_from", {}), stats, "attack_power"),
         spell_power=_power(spec.get("spell_power_from", {}), stats, "spell_power"),
-        crit=percent(profile, stats, "crit", base=profile["crit_percent"]) / 100,
+        crit=percent(profile, stats, "crit", base=_base_crit(profile, spec, stats)) / 100,
         haste=percent(profile, stats, "haste") / 100,
         versatility=percent(profile, stats, "versatility") / 100,
         mastery=_mastery(profile, spec, stats) / 100,
     )
+
+
+def _with_base(stats: Document, base: Document) -> Document:
+    """Add what class and race bring along, all but percentages."""
+    added = {name: base[name] for name in base if name not in {"crit_percent", "notes"}}
+    return {**stats, **{name: stats.get(name, 0) + value for name, value in added.items()}}
+
+
+def _base_crit(profile: Document, spec: Document, stats: Document) -> float:
+    """Give the crit in percent that does not come from a rating."""
+    base: float = profile["crit_percent"] + spec.get("base_stats", {}).get("crit_percent", 0)
+    return base + _worth(spec.get("crit_from", {}), stats)
+
+
+def _worth(sources: Document, stats: Document) -> float:
+    """Give what attributes come to at so much per point."""
+    return float(sum(stats.get(name, 0) * sources[name] for name in sources if name != "notes"))
 
 
 def percent(profile: Document, stats: Document, name: str, base: float = 0) -> float:
@@ -86,9 +104,7 @@ def diminished(profile: Document, rating_percent: float) -> float:
 
 def _power(sources: Document, stats: Document, name: str) -> float:
     power: float = stats.get(name, 0)
-    for stat, worth in sources.items():
-        power += stats.get(stat, 0) * worth
-    return power
+    return power + _worth(sources, stats)
 
 
 def armor_factor(profile: Document, armor: float) -> float:

@@ -35,6 +35,11 @@ _FRACTION = Number(0, 1)
 _PERCENT = Number(0, 100)
 _NOTES: dict[str, Shape] = {"notes": Text()}
 
+
+def _per_attribute(most: float) -> Object:
+    return Object(optional={**dict.fromkeys(ATTRIBUTES, Number(0, most)), **_NOTES})
+
+
 EFFECT = OneKey(
     "effect",
     {
@@ -164,8 +169,16 @@ SPEC = Object(
     },
     {
         "class": Text(),
-        "attack_power_from": MapOf(Number(0, 1000)),
-        "spell_power_from": MapOf(Number(0, 1000)),
+        "base_stats": Object(
+            optional={
+                **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), Number(-1e9, 1e9)),
+                "crit_percent": Number(-100, 100),
+                **_NOTES,
+            }
+        ),
+        "crit_from": _per_attribute(100),
+        "attack_power_from": _per_attribute(1000),
+        "spell_power_from": _per_attribute(1000),
         "mastery": Object(
             {"points": Number(0, 1000), "percent_per_point": Number(0, 1000)},
             {"modifies": ListOf(_MASTERY_MODIFIER, 100), **_NOTES},

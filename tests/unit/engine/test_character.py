@@ -43,6 +43,30 @@ def test_ratings_are_converted_and_added_to_the_base() -> None:
     assert found.mastery == pytest.approx((8 + 5) * 0.015)
 
 
+def test_class_and_race_bring_base_stats() -> None:
+    """213 agility, 160 attack power and -1.53 % crit, and an agility that gives crit."""
+    spec = SPEC | {
+        "base_stats": {"agility": 213, "attack_power": 160, "crit_percent": -1.53},
+        "crit_from": {"agility": 0.001, "notes": "Percent per point."},
+    }
+    found = character(PROFILE, spec, {"stats": {"agility": 18_000, "crit_rating": 600}})
+
+    assert found.attack_power == 2 * 18_213 + 160
+    assert found.crit == pytest.approx((5 - 1.53 + 18.213 + 6) / 100)
+    sheet = character(PROFILE, spec, {"stats": {"agility": 18_000, "crit_percent": 25}})
+    assert sheet.crit == 0.25
+
+
+def test_powers_come_from_known_attributes() -> None:
+    """A power from something that is no attribute is refused, not nothing."""
+    document = config()
+    document["spec"]["attack_power_from"] = {"agilty": 2}
+
+    (problem,) = get_engine("combat").validate(document)
+
+    assert problem.pointer == "/spec/attack_power_from/agilty"
+
+
 def test_percentages_are_taken_as_they_are() -> None:
     """What a character sheet shows has the base values in it, and is past all diminishing."""
     profile = PROFILE | {"diminishing": {"above_percent": 10, "factor": 0.5}}
