@@ -80,7 +80,7 @@ _MASTERY_MODIFIER = Object(
 
 SWING = Object(
     {"name": Name(), "period_ms": _SHORT, "effects": _EFFECTS},
-    {"first_ms": Integer(0, 3_600_000), **_NOTES},
+    {"first_ms": Integer(0, 3_600_000), "stretches": Flag(), **_NOTES},
 )
 
 ABILITY = Object(

@@ -125,6 +125,7 @@ def _build_swing(world: World, name: str, owner: Document, pointer: str) -> None
         actor.ints |= {
             at.SWING_MS: swing["period_ms"],
             at.FIRST_SWING: swing.get("first_ms", 0),
+            at.KEEPS_SWING: int(not swing.get("stretches", True)),
             at.SWING_BUNDLE: bundle(world, swing["effects"], origin),
         }
 

@@ -34,6 +34,17 @@ def test_a_haste_buff_speeds_up_a_swing_in_progress() -> None:
     assert found["ability.swing.hits"] == 3
 
 
+def test_a_swing_that_does_not_stretch_keeps_its_time() -> None:
+    """New speed counts from the next swing on, when it comes and when it ends."""
+    haste = {"on": "player", "duration_ms": 3000, "modifies": [{"stat": "haste", "by": 1}]}
+    swing = {**SWING, "first_ms": 2000, "stretches": False}
+
+    found = once({"apply": {"aura": "rush"}}, auras={"rush": haste}, swing=swing, duration_ms=5500)
+
+    # swings at 2.0 and 3.0 s, at 4.0 s as set before the buff ended, and not before 6.0 s
+    assert found["ability.swing.hits"] == 3
+
+
 def test_a_haste_buff_speeds_up_cooldowns_and_regeneration() -> None:
     """A hasted cooldown of 8 s under doubled haste for 3 s is ready after 5.5 s."""
     haste = {"on": "player", "duration_ms": 3000, "modifies": [{"stat": "haste", "by": 1}]}

@@ -70,6 +70,7 @@ DESPAWN_SLOT = 5
 DESPAWN_AT = 6
 ARRIVED = 7
 FIRST_SWING = 8
+KEEPS_SWING = 9  #: whether a change of speed counts from the next swing on
 # reals:
 ATTACK_POWER = 0
 SPELL_POWER = 1

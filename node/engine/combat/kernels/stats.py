@@ -26,6 +26,7 @@ from node.engine.combat.kernels.layout import (
     FIRST_RESOURCE,
     HASTE,
     HASTE_SEEN,
+    KEEPS_SWING,
     MODIFIER_AURA,
     MODIFIER_SIZE,
     MODIFIER_VALUE,
@@ -80,7 +81,9 @@ def follow_pace(ints: Integers, reals: Reals, actor: int) -> None:
     pace = reals[actor + HASTE] * reals[actor + SWING_SPEED]
     factor = reals[actor + PACE_SEEN] / pace
     reals[actor + PACE_SEEN] = pace
-    if factor != 1.0 and ints[actor + SWING_AT] > ints[NOW]:
+    if factor == 1.0 or ints[actor + KEEPS_SWING]:
+        return
+    if ints[actor + SWING_AT] > ints[NOW]:
         left = int(np.rint((ints[actor + SWING_AT] - ints[NOW]) * factor))
         ints[actor + SWING_AT] = ints[NOW] + left
         schedule(ints, ints[actor + SWING_SLOT], ints[actor + SWING_AT])
