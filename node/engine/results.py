@@ -3,7 +3,8 @@
 Everything here is integer arithmetic, and SQL computes the same, digit for digit.
 
 Result
-    `{"schema", "engine", "engine_version", "primary", "iterations", "metrics", "counters"}`.
+    `{"schema", "engine", "engine_version", "primary", "iterations", "metrics", "counters",
+    "extremes"}`.
     A metric is `{"unit", "n", "sum", "sum_squares", "min", "max", "min_iteration",
     "max_iteration", "histogram"}`.  `sum` and `sum_squares` are always decimal strings; every
     other number is a JSON number up to 2^53 - 1 and a decimal string beyond.
@@ -11,7 +12,8 @@ Result
 Merging
     Adds `iterations`, counters, and of each metric `n`, `sum`, `sum_squares` and histogram counts;
     a name that only one side has is kept.  `min` is the lower one and `min_iteration` its
-    iteration, on equal minima the lower iteration; `max` likewise.  The identity is `empty(...)`.
+    iteration, on equal minima the lower iteration; `max` likewise.  An extreme is `{"min", "max"}`
+    and merges by them.  The identity is `empty(...)`.
 
 Histogram
     Log-linear: a value below 256 is its own bucket; above, a bucket keeps the 8 leading bits, so
@@ -66,6 +68,7 @@ def empty(engine: str, engine_version: str, primary: str) -> Result:
         "iterations": 0,
         "metrics": {},
         "counters": {},
+        "extremes": {},
     }
 
 
@@ -110,6 +113,7 @@ def merge(a: Result, b: Result) -> Result:
         "iterations": json_integer(int(a["iterations"]) + int(b["iterations"])),
         "metrics": _merge_metrics(a["metrics"], b["metrics"]),
         "counters": _add(a["counters"], b["counters"]),
+        "extremes": _merge_extremes(a["extremes"], b["extremes"]),
     }
 
 
@@ -120,6 +124,16 @@ def _origin(result: Result) -> str:
 def _add(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, int | str]:
     return {
         name: json_integer(int(a.get(name, 0)) + int(b.get(name, 0)))
+        for name in sorted(a.keys() | b.keys())
+    }
+
+
+def _merge_extremes(a: Mapping[str, Metric], b: Mapping[str, Metric]) -> dict[str, Metric]:
+    return {
+        name: {
+            "min": min((found[name]["min"] for found in (a, b) if name in found), key=int),
+            "max": max((found[name]["max"] for found in (a, b) if name in found), key=int),
+        }
         for name in sorted(a.keys() | b.keys())
     }
 

@@ -202,6 +202,32 @@ $$;
 comment on function private.counters_problem(jsonb) is
 'Why the counters of a result cannot be right: each is a whole number, none negative.';
 
+create function private.extremes_problem(extremes jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(extremes_problem.extremes) is distinct from 'object' or exists (
+    select from jsonb_each(extremes_problem.extremes) as entries
+    where case
+      when jsonb_typeof(entries.value) <> 'object' then true
+      when entries.value - array['min', 'max'] <> '{}' then true
+      when not coalesce(private.is_whole(entries.value -> 'min'), false) then true
+      when not coalesce(private.is_whole(entries.value -> 'max'), false) then true
+      else (entries.value ->> 'min')::numeric not between 0 and (entries.value ->> 'max')::numeric
+    end
+  ) then
+    return 'extremes';
+  end if;
+  return null;
+end;
+$$;
+
+comment on function private.extremes_problem(jsonb) is
+'Why the extremes of a result cannot be right: each has a least and a greatest whole number.';
+
 create function private.result_problem(
   result jsonb, iterations bigint, seed_offset bigint, engine text
 )
@@ -215,7 +241,7 @@ begin
     return 'malformed';
   end if;
   if result_problem.result - array[
-    'schema', 'engine', 'engine_version', 'iterations', 'primary', 'metrics', 'counters'
+    'schema', 'engine', 'engine_version', 'iterations', 'primary', 'metrics', 'counters', 'extremes'
   ] <> '{}' then
     return 'unknown_field';
   end if;
@@ -235,7 +261,8 @@ begin
     private.metrics_problem(
       result_problem.result, result_problem.iterations, result_problem.seed_offset
     ),
-    private.counters_problem(result_problem.result -> 'counters')
+    private.counters_problem(result_problem.result -> 'counters'),
+    private.extremes_problem(result_problem.result -> 'extremes')
   );
 exception
   -- whatever a foreign document makes a cast stumble over
@@ -351,6 +378,41 @@ $$;
 comment on function private.merge_counters(jsonb[]) is
 'Counters of several results together; a counter absent from one adds nothing.';
 
+create function private.merge_extremes(results jsonb[])
+returns jsonb
+language plpgsql
+immutable
+parallel safe
+set search_path = ''
+as $$
+begin
+  return (
+    with extremes as (
+      select
+        entries.key as name,
+        min((entries.value ->> 'min')::numeric) as lowest,
+        max((entries.value ->> 'max')::numeric) as highest
+      from unnest(merge_extremes.results) as results (result)
+      cross join jsonb_each(results.result -> 'extremes') as entries
+      group by entries.key
+    )
+    select coalesce(
+      jsonb_object_agg(
+        extremes.name,
+        jsonb_build_object(
+          'min', private.json_integer(extremes.lowest),
+          'max', private.json_integer(extremes.highest)
+        )
+      ), '{}'
+    )
+    from extremes
+  );
+end;
+$$;
+
+comment on function private.merge_extremes(jsonb[]) is
+'Extremes of several results together; one that is absent from a result says nothing.';
+
 create function private.merge_all(results jsonb[])
 returns jsonb
 language plpgsql
@@ -372,7 +434,8 @@ begin
     ),
     'primary', merge_all.results[1] -> 'primary',
     'metrics', private.merge_metrics(merge_all.results),
-    'counters', private.merge_counters(merge_all.results)
+    'counters', private.merge_counters(merge_all.results),
+    'extremes', private.merge_extremes(merge_all.results)
   );
 end;
 $$;

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.world import PLAYER
+from node.engine.results import json_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from node.engine.combat.image import Entity
+    from node.engine.combat.image import Entity, IntArray
     from node.engine.combat.rotation import Line
     from node.engine.combat.world import World
+
+    Places = dict[str, list[int]]
 
 _SOURCE = {
     "hits": at.HITS,
     "crits": at.CRITS,
     "ticks": at.TICKS,
     "crit_ticks": at.CRIT_TICKS,
+    "misses": at.MISSES,
     "damage_milli": at.DEALT,
 }
 _AURA = {
@@ -37,21 +43,87 @@ _PROC = {"attempts": at.ATTEMPTS, "procs": at.PROCS}
 _PET = {"uptime_ms": at.PRESENT, "summons": at.SUMMONS}
 
 
-def counter_places(world: World, lines: list[Line]) -> dict[str, list[int]]:
-    """Give where the numbers lie that add up to each counter of a result."""
-    places: dict[str, list[int]] = {}
-    for name, place in _places(world, lines):
-        places.setdefault(name, []).append(place)
-    return places
+class Counters:
+    """Where the numbers lie that add up to the counters of a result."""
+
+    def __init__(self, world: World, lines: list[Line]) -> None:
+        self._timeline = world.timeline
+        self._sums = _Groups(_places(world, lines))
+        self._of_targets = _Groups(_places_of_targets(world))
+        self._most = _Groups(_extremes(world, at.MOST))
+        self._least = _Groups(_extremes(world, at.LEAST))
+
+    def read(self, sums: IntArray, damage: IntArray, lengths: IntArray) -> dict[str, int | str]:
+        """Name the counters of fights that did this damage in these times.
+
+        What a source never did to one of several targets is left out.
+        """
+        counters = {
+            **self._sums.totals(sums),
+            **{name: count for name, count in self._of_targets.totals(sums).items() if count},
+            **self._timeline.times(lengths),
+            "fight.length_ms": sum(lengths.tolist()),
+            "fight.damage_milli": sum(damage.tolist()),
+        }
+        return {name: json_integer(count) for name, count in counters.items()}
+
+    def extremes(self, sums: IntArray) -> dict[str, dict[str, int | str]]:
+        """Name the least and the most damage that anything did at once."""
+        least, most = self._least.greatest(sums), self._most.greatest(sums)
+        return {
+            name: {
+                "min": json_integer(at.DAMAGE_LIMIT - missing),
+                "max": json_integer(most[name]),
+            }
+            for name, missing in least.items()
+            if missing
+        }
+
+
+class _Groups:
+    """Named groups of places in the sums."""
+
+    def __init__(self, places: Iterable[tuple[str, int]]) -> None:
+        groups: Places = {}
+        for name, place in places:
+            groups.setdefault(name, []).append(place)
+        sizes = [len(group) for group in groups.values()]
+        self._names = tuple(groups)
+        self._places = np.array([place for group in groups.values() for place in group], np.int64)
+        self._starts = np.cumsum([0, *sizes])[:-1]
+
+    def totals(self, sums: IntArray) -> dict[str, int]:
+        """Add up each group."""
+        return self._reduced(np.add, sums)
+
+    def greatest(self, sums: IntArray) -> dict[str, int]:
+        """Give the greatest of each group."""
+        return self._reduced(np.maximum, sums)
+
+    def _reduced(self, operation: np.ufunc, sums: IntArray) -> dict[str, int]:
+        if not self._names:
+            return {}
+        reduced = operation.reduceat(sums[self._places], self._starts)
+        return dict(zip(self._names, reduced.tolist(), strict=True))
+
+
+def names(world: World, lines: list[Line]) -> dict[int, str]:
+    """Name every entity that the log of a fight can be about, by its offset."""
+    named: dict[int, str] = {line.entity.offset: line.label for line in lines}
+    for kind in (world.actors, world.abilities, world.auras, world.resources, world.procs):
+        named |= {entity.offset: name for name, entity in kind.items()}
+    for (actor, name), source in world.sources.items():
+        named[source.offset] = name if actor == PLAYER else f"{actor}.{name}"
+    return named
 
 
 def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
     yield "fight.events", world.fight.offset + at.EVENTS
     for name, ability in world.abilities.items():
         yield f"ability.{name}.casts", ability.offset + at.CASTS
-    for (actor, name), source in world.sources.items():
-        owner = "ability" if actor == PLAYER else f"pet.{actor}"
-        yield from _columns(f"{owner}.{name}", source, _SOURCE)
+    for name, tally in _tallies(world):
+        for row in range(world.rows):
+            yield from _columns(name, tally, _SOURCE, row * at.TALLY_SIZE)
     for name in world.pets:
         yield from _columns(f"pet.{name}", world.actors[name], _PET)
     for kind, entities, columns in (
@@ -64,8 +136,39 @@ def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
     for line in lines:
         if line.entity.ints[at.OPERATION] == at.CAST:
             yield f"line.{line.label}.fired", line.entity.offset + at.FIRED
+    yield from world.timeline.places()
 
 
-def _columns(prefix: str, entity: Entity, columns: dict[str, int]) -> Iterator[tuple[str, int]]:
+def _places_of_targets(world: World) -> Iterator[tuple[str, int]]:
+    for row, target in enumerate(_targets(world)):
+        for name, tally in _tallies(world):
+            yield from _columns(f"{target}.{name}", tally, _SOURCE, row * at.TALLY_SIZE)
+
+
+def _extremes(world: World, column: int) -> Iterator[tuple[str, int]]:
+    for name, tally in _tallies(world):
+        for row in range(world.rows):
+            yield name, tally.offset + row * at.TALLY_SIZE + column
+        for row, target in enumerate(_targets(world)):
+            yield f"{target}.{name}", tally.offset + row * at.TALLY_SIZE + column
+
+
+def _tallies(world: World) -> Iterator[tuple[str, Entity]]:
+    for (actor, name), tally in world.tallies.items():
+        yield f"{'ability' if actor == PLAYER else f'pet.{actor}'}.{name}", tally
+
+
+def _targets(world: World) -> list[str]:
+    """Name the rows of a tally; one target alone needs no rows of its own."""
+    count = world.config["target"].get("count", 1)
+    if count == 1:
+        return []
+    last = "rest" if count > world.rows else str(world.rows)
+    return [*(f"target.{number}" for number in range(1, world.rows)), f"target.{last}"]
+
+
+def _columns(
+    prefix: str, entity: Entity, columns: dict[str, int], skipped: int = 0
+) -> Iterator[tuple[str, int]]:
     for name, column in columns.items():
-        yield f"{prefix}.{name}", entity.offset + column
+        yield f"{prefix}.{name}", entity.offset + skipped + column

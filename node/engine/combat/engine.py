@@ -14,7 +14,7 @@ import numpy as np
 
 from node.engine import results
 from node.engine.combat import rotation
-from node.engine.combat.counters import counter_places
+from node.engine.combat.counters import Counters, names
 from node.engine.combat.expressions import compile_source
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.fight import simulate
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate
 
 NAME = "combat"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
 LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
@@ -49,8 +49,8 @@ class CombatPlan(Plan):
     reals: RealArray
     simulate: Callable[..., int]
     evaluate: Evaluate
-    counters: Mapping[str, list[int]]
-    lines: Mapping[int, str]  #: offset of a rotation line to its label
+    counters: Counters
+    names: Mapping[int, str]  #: of abilities, lines and all else, by offset
 
 
 class CombatEngine:
@@ -98,8 +98,8 @@ class CombatEngine:
             reals,
             kernel(),
             compile_source(program.source()),
-            counter_places(world, program.lines),
-            {line.entity.offset: line.label for line in program.lines},
+            Counters(world, program.lines),
+            names(world, program.lines),
         )
 
     def run(
@@ -161,31 +161,27 @@ class _Fights:
         )
         if finished < size:
             raise SimulationError(self._failure(first + finished))
-        return self._result(first, self._damage[:size].tolist(), self._length[:size].tolist())
+        return self._result(first, self._damage[:size], self._length[:size])
 
-    def _result(self, first: int, damage: list[int], length: list[int]) -> results.Result:
-        sums = self._sums.tolist()
-        counters = {
-            name: sum(sums[place] for place in places)
-            for name, places in self._plan.counters.items()
-        }
-        counters |= {"fight.length_ms": sum(length), "fight.damage_milli": sum(damage)}
+    def _result(self, first: int, damage: IntArray, lengths: IntArray) -> results.Result:
+        counters = self._plan.counters
         per_second = [
             _rounded_quotient(dealt * _MILLISECONDS, lasted)
-            for dealt, lasted in zip(damage, length, strict=True)
+            for dealt, lasted in zip(damage.tolist(), lengths.tolist(), strict=True)
         ]
         return {
             **results.empty(NAME, VERSION, "dps"),
             "iterations": len(damage),
             "metrics": {
                 "dps": results.metric("milli", per_second, first),
-                "fight_length": results.metric("milli", length, first),
+                "fight_length": results.metric("milli", lengths.tolist(), first),
             },
-            "counters": {name: results.json_integer(value) for name, value in counters.items()},
+            "counters": counters.read(self._sums, damage, lengths),
+            "extremes": counters.extremes(self._sums),
         }
 
     def _failure(self, iteration: int) -> str:
-        line = self._plan.lines.get(int(self._ints[at.FAILED_AT]), "")
+        line = self._plan.names.get(int(self._ints[at.FAILED_AT]), "")
         reasons = {
             at.ENDLESS_ACTIONS: f"the rotation acts without end in one moment, at line {line}",
             at.ENDLESS_PROCS: "procs set each other off without end in one moment",

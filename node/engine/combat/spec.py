@@ -270,8 +270,9 @@ def _place(world: World) -> Image:
     image.place([*world.sources.values(), *world.effects])
     world.fight.ints[at.CHANGEABLE_END] = image.size
     image.place([*world.bundles, *world.stats, *world.modifiers, *world.links, *world.slots])
-    image.place([pending])
-    world.fight.ints |= {
+    image.place([pending, *world.tallies.values(), world.timeline.entity])
+    world.fight.ints |= world.timeline.columns() | {
+        at.LAST_ROW: world.rows - 1,
         at.AGENDA: tree,
         at.LEAVES: leaves,
         at.FIRST_SLOT: world.slots[0],

@@ -9,6 +9,7 @@ from node.engine.combat.character import character
 from node.engine.combat.image import Entity
 from node.engine.combat.kernels import agenda
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Document = Mapping[str, Any]
 
 PLAYER = "player"
+MOST_ROWS = 8  #: of a tally; the targets from the eighth on are counted together
 
 
 class World:
@@ -36,6 +38,9 @@ class World:
         self.resources = {name: Entity(at.RESOURCE_SIZE) for name in self.spec["resources"]}
         self.procs = {name: Entity(at.PROC_SIZE) for name in self.spec.get("procs", {})}
         self.sources: dict[tuple[str, str], Entity] = {}
+        self.tallies: dict[tuple[str, str], Entity] = {}
+        self.timeline = Timeline(config)
+        self.rows = min(config["target"].get("count", 1), MOST_ROWS)
         self.streams: dict[str, Entity] = {}
         self.effects: list[Entity] = []
         self.bundles: list[Entity] = []
@@ -66,7 +71,9 @@ class World:
     def source(self, actor: str, name: str) -> Entity:
         """Give what the damage of an actor is reported under."""
         if (actor, name) not in self.sources:
-            self.sources[actor, name] = Entity(at.SOURCE_SIZE, reals={at.MULTIPLIER: 1.0})
+            tally = Entity(at.TALLY_SIZE * self.rows)
+            source = Entity(at.SOURCE_SIZE, {at.TALLY: tally}, {at.MULTIPLIER: 1.0})
+            self.tallies[actor, name], self.sources[actor, name] = tally, source
         return self.sources[actor, name]
 
     def stream(self, label: str, pointer: str) -> Entity:

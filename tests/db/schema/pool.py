@@ -49,6 +49,7 @@ def result(chunk: Json, *, engine_version: str = ENGINE_VERSION, **counters: int
             }
         },
         "counters": {"casts": count, **counters},
+        "extremes": {"shot": {"min": first, "max": first + count}},
     }
 
 

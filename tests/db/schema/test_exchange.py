@@ -199,6 +199,13 @@ WRONG: Final = (
     (_set("counters.casts", 1.5), "counters"),
     (_set("counters.casts", "12"), "counters"),
     (_set("counters.casts", {}), "counters"),
+    (_set("extremes", None), "extremes"),
+    (_set("extremes.shot", 1), "extremes"),
+    (_set("extremes.shot.min", -1), "extremes"),
+    (_set("extremes.shot.min", 0.5), "extremes"),
+    (_set("extremes.shot.min", 10**6), "extremes"),
+    (_set("extremes.shot.max", None), "extremes"),
+    (_set("extremes.shot.surprise", 1), "extremes"),
 )
 
 

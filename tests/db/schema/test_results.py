@@ -28,8 +28,15 @@ def _random_result(dice: random.Random, first: int, count: int) -> Json:
         for name in ("shot", "bite", "sting", "caf\u00e9")
         if dice.random() < 0.6
     }
+    extremes = {
+        name: {"min": least, "max": least + dice.randrange(10**15)}
+        for name in ("shot", "bite", "sting")
+        if dice.random() < 0.6
+        for least in [dice.randrange(10**15)]
+    }
     empty = results.empty("combat", "1.0.0", "dps")
-    return {**empty, "iterations": count, "metrics": metrics, "counters": counters}
+    parts = {"metrics": metrics, "counters": counters, "extremes": extremes}
+    return {**empty, "iterations": count, **parts}
 
 
 def _random_results(seed: int) -> list[Json]:

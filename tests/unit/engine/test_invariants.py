@@ -16,8 +16,8 @@ ITERATIONS = 200
 
 @functools.cache
 def result() -> dict[str, Any]:
-    """Simulate Beast Mastery on two targets, in fights of varying length."""
-    return run({**default_config(duration=120, targets=2), "duration_variation": 0.2}, ITERATIONS)
+    """Simulate Beast Mastery on three targets, in fights of varying length."""
+    return run({**default_config(duration=120, targets=3), "duration_variation": 0.2}, ITERATIONS)
 
 
 def counted() -> dict[str, int]:
@@ -25,12 +25,59 @@ def counted() -> dict[str, int]:
     return {name: int(value) for name, value in result()["counters"].items()}
 
 
-def test_abilities_and_pets_sum_to_the_total() -> None:
-    """The damage of every source adds up to the damage of the fights."""
+@pytest.mark.parametrize("parts", [("ability.", "pet."), ("target.",), ("timeline.",)])
+def test_parts_sum_to_the_total(parts: tuple[str, ...]) -> None:
+    """The damage of all sources, on all targets, in all of the time is that of the fights."""
     found = counted()
-    parts = [value for name, value in found.items() if name.endswith(".damage_milli")]
+    damage = [
+        value
+        for name, value in found.items()
+        if name.startswith(parts) and name.endswith(".damage_milli")
+    ]
 
-    assert sum(parts) == 2 * found["fight.damage_milli"]
+    assert sum(damage) == found["fight.damage_milli"]
+
+
+def test_every_source_sums_over_its_targets() -> None:
+    """What a source did is what it did to each target, in every column."""
+    found = counted()
+    of_targets: dict[str, int] = {}
+    for name, value in found.items():
+        if name.startswith("target."):
+            _, _, source = name.split(".", 2)
+            of_targets[source] = of_targets.get(source, 0) + value
+
+    assert any(name.startswith("target.2.") for name in found)
+    for source, value in of_targets.items():
+        assert found[source] == value
+
+
+def test_the_timeline_covers_the_fights() -> None:
+    """The time spent in its parts is the length of the fights, and none gets longer."""
+    found = counted()
+    spent = [
+        (int(name.split(".")[1]), value)
+        for name, value in found.items()
+        if name.startswith("timeline.") and name.endswith(".ms")
+    ]
+    spent.sort()
+
+    assert sum(value for _, value in spent) == found["fight.length_ms"]
+    assert spent[0] == (0, 1000 * ITERATIONS)
+    assert [value for _, value in spent] == sorted((value for _, value in spent), reverse=True)
+
+
+def test_the_mean_hit_lies_between_the_extremes() -> None:
+    """Everything that did damage has a least and a most, around its mean."""
+    found = counted()
+    for name, extreme in result()["extremes"].items():
+        counts = found.get(f"{name}.hits", 0) + found.get(f"{name}.ticks", 0)
+        assert extreme["min"] * counts <= found[f"{name}.damage_milli"] <= extreme["max"] * counts
+    assert result()["extremes"].keys() == {
+        name.removesuffix(".damage_milli")
+        for name, value in found.items()
+        if name.endswith(".damage_milli") and value and not name.startswith(("fight", "timeline"))
+    }
 
 
 def test_dps_is_damage_by_length() -> None:

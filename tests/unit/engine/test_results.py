@@ -26,6 +26,7 @@ def result_of(values: list[int], first: int = 0, **counters: int) -> dict[str, A
         "iterations": len(values),
         "metrics": {"dps": results.metric("milli", values, first)},
         "counters": {"casts": results.json_integer(sum(values)), **counters},
+        "extremes": {"shot": {"min": min(values), "max": max(values)}},
     }
 
 

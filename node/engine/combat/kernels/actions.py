@@ -16,7 +16,9 @@ from node.engine.combat.kernels.layout import (
     BUNDLE,
     CAST,
     CAST_AT,
+    CAST_BEGUN,
     CAST_COST,
+    CAST_DONE,
     CAST_ENDS,
     CAST_FACTOR,
     CAST_MS,
@@ -55,6 +57,7 @@ from node.engine.combat.kernels.layout import (
     LINK_SIZE,
     LISTENER,
     NEVER,
+    NO_TARGET,
     NOTHING,
     NOW,
     OFF_GCD,
@@ -65,6 +68,7 @@ from node.engine.combat.kernels.layout import (
     USABLE_FROM,
     WAKE,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
 from node.engine.combat.kernels.procs import notify
 from node.engine.combat.kernels.resources import amount, spend, time_until
@@ -226,6 +230,7 @@ def begin(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     if duration > 0:
         ints[CASTING] = ability
         ints[CAST_ENDS] = ints[NOW] + duration
+        record(ints, CAST_BEGUN, ability, NO_TARGET, duration, 0)
         schedule(ints, ints[CAST_SLOT], ints[CAST_ENDS])
     else:
         finish(ints, reals, sums, ability)
@@ -248,6 +253,7 @@ def finish(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     use_charge(ints, reals, ability)
     remember(ints, ability)
     sums[ability + CASTS] += 1
+    record(ints, CAST_DONE, ability, NO_TARGET, 0, 0)
     push(ints, reals, ints[ability + BUNDLE], 1.0)
     notify(ints, reals, sums, ability, ON_CAST)
 

@@ -16,9 +16,12 @@ from node.engine.combat.kernels.layout import (
     DESPAWN_SLOT,
     FIRST_SWING,
     NEVER,
+    NO_TARGET,
     NOTHING,
     NOW,
     PACE_SEEN,
+    PET_ARRIVED,
+    PET_LEFT,
     PRESENT,
     SUMMONS,
     SWING_AT,
@@ -26,6 +29,7 @@ from node.engine.combat.kernels.layout import (
     SWING_MS,
     SWING_SLOT,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ def arrive(ints: Integers, actor: int) -> None:
     """Start to fight; the first swing follows after `FIRST_SWING`."""
     ints[actor + ACTIVE] = 1
     ints[actor + ARRIVED] = ints[NOW]
+    record(ints, PET_ARRIVED, actor, NO_TARGET, 0, 0)
     if ints[actor + SWING_BUNDLE] != NOTHING:
         ints[actor + SWING_AT] = ints[NOW] + ints[actor + FIRST_SWING]
         schedule(ints, ints[actor + SWING_SLOT], ints[actor + SWING_AT])
@@ -66,6 +71,7 @@ def summon(ints: Integers, sums: Integers, pet: int, duration: int) -> None:
 def despawn(ints: Integers, sums: Integers, pet: int) -> None:
     """Let a pet leave."""
     sums[pet + PRESENT] += ints[NOW] - ints[pet + ARRIVED]
+    record(ints, PET_LEFT, pet, NO_TARGET, 0, 0)
     ints[pet + ACTIVE] = 0
     ints[pet + SWING_AT] = NEVER
     cancel(ints, ints[pet + SWING_SLOT])

@@ -15,6 +15,10 @@ from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     APPLICATIONS,
     APPLIED,
+    AURA_APPLIED,
+    AURA_LOST_STACKS,
+    AURA_REFRESHED,
+    AURA_REMOVED,
     CHANGED,
     COUNTED,
     DEAL,
@@ -35,6 +39,7 @@ from node.engine.combat.kernels.layout import (
     MAX_STACKS,
     NEVER,
     NEXT_TICK,
+    NO_TARGET,
     NOTHING,
     NOW,
     OWNER,
@@ -56,6 +61,7 @@ from node.engine.combat.kernels.layout import (
     TICK_SLOT,
     UPTIME,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
 from node.engine.combat.kernels.stats import refresh_stat
 
@@ -119,7 +125,9 @@ def apply_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: 
     ints[aura + SPAN] = span
     if ints[aura + DURATION] != NEVER:
         schedule(ints, ints[aura + EXPIRE_SLOT], ints[aura + EXPIRES])
+    kind = AURA_REFRESHED if ints[aura + STACKS] else AURA_APPLIED
     stacks = min(ints[aura + STACKS] + stacks, ints[aura + MAX_STACKS])
+    record(ints, kind, aura, NO_TARGET, stacks, ints[aura + EXPIRES])
     set_stacks(ints, reals, sums, aura, stacks)
     if ints[aura + SNAPSHOT]:
         snapshot_ticks(ints, reals, aura, period)
@@ -192,6 +200,7 @@ def remove_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None
     count_time(ints, sums, aura)
     cancel(ints, ints[aura + EXPIRE_SLOT])
     cancel(ints, ints[aura + TICK_SLOT])
+    record(ints, AURA_REMOVED, aura, NO_TARGET, 0, 0)
     set_stacks(ints, reals, sums, aura, 0)
 
 
@@ -203,4 +212,5 @@ def remove_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stack
         remove_aura(ints, reals, sums, aura)
         return
     count_time(ints, sums, aura)
+    record(ints, AURA_LOST_STACKS, aura, NO_TARGET, left, ints[aura + EXPIRES])
     set_stacks(ints, reals, sums, aura, left)

@@ -13,16 +13,18 @@ from node.engine.combat.kernels.layout import (
     ATTACK_POWER,
     CRIT,
     CRIT_BONUS,
+    CRIT_HIT,
     CRIT_MULTIPLIER,
     CRIT_STREAM,
+    CRIT_TICKED,
     CRIT_TICKS,
     CRITS,
     DAMAGE,
     DAMAGE_DONE,
     DAMAGE_LIMIT,
-    DEALT,
     FAILURE,
     FLAT,
+    HIT,
     HITS,
     IS_TICK,
     MULTIPLIER,
@@ -38,14 +40,17 @@ from node.engine.combat.kernels.layout import (
     SNAPSHOT_POWER,
     SOURCE,
     SPELL_POWER,
+    TICKED,
     TICKS,
     TOO_MUCH_DAMAGE,
     USES_SNAPSHOT,
     VARIANCE,
     VARIANCE_STREAM,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.philox import uniform
 from node.engine.combat.kernels.procs import notify
+from node.engine.combat.kernels.tallies import count_damage, tally
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
@@ -80,8 +85,10 @@ def take_snapshot(ints: Integers, reals: Reals, effect: int) -> None:
 
 
 @kernel
-def hit(ints: Integers, reals: Reals, sums: Integers, effect: int, scale: float) -> None:
-    """Deal the damage of an effect once, count it, and tell the procs."""
+def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, reals: Reals, sums: Integers, effect: int, target: int, scale: float
+) -> None:
+    """Deal the damage of an effect to a target, count it, and tell the procs."""
     if ints[effect + USES_SNAPSHOT]:
         dealt = reals[effect + SNAPSHOT_POWER] * scale
         chance = reals[effect + SNAPSHOT_CRIT]
@@ -97,24 +104,28 @@ def hit(ints: Integers, reals: Reals, sums: Integers, effect: int, scale: float)
     is_crit = int(stream != NOTHING and uniform(ints, stream) < chance)
     if is_crit:
         dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER]
-    event = count_hit(ints, sums, effect, dealt * 1000.0, is_crit)
+    event = count_hit(ints, sums, effect, target, dealt * 1000.0, is_crit)
     notify(ints, reals, sums, ints[effect + SOURCE], event)
 
 
 @kernel
-def count_hit(ints: Integers, sums: Integers, effect: int, thousandths: float, is_crit: int) -> int:
+def count_hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, sums: Integers, effect: int, target: int, thousandths: float, is_crit: int
+) -> int:
     """Book a hit in whole thousandths, and give what procs may listen to."""
     if thousandths > DAMAGE_LIMIT - ints[DAMAGE_DONE]:
         ints[FAILURE] = TOO_MUCH_DAMAGE
         return 0
     source = ints[effect + SOURCE]
+    row = tally(ints, source, target)
     dealt = int(np.rint(thousandths))
-    ints[DAMAGE_DONE] += dealt
-    sums[source + DEALT] += dealt
+    count_damage(ints, sums, row, dealt)
     if ints[effect + IS_TICK]:
-        sums[source + TICKS] += 1
-        sums[source + CRIT_TICKS] += is_crit
+        sums[row + TICKS] += 1
+        sums[row + CRIT_TICKS] += is_crit
+        record(ints, CRIT_TICKED if is_crit else TICKED, source, target, dealt, 0)
         return ON_TICK + ON_CRIT_TICK * is_crit
-    sums[source + HITS] += 1
-    sums[source + CRITS] += is_crit
+    sums[row + HITS] += 1
+    sums[row + CRITS] += is_crit
+    record(ints, CRIT_HIT if is_crit else HIT, source, target, dealt, 0)
     return ON_HIT + ON_CRIT * is_crit

@@ -55,8 +55,8 @@ def strike(ints: Integers, reals: Reals, sums: Integers, effect: int, scale: flo
     """Hit one target, or as many as an area holds, if the one who hits is there."""
     if not ints[ints[effect + ACTOR] + ACTIVE]:
         return
-    for _ in range(min(ints[effect + AREA], ints[TARGETS])):
-        hit(ints, reals, sums, effect, scale)
+    for target in range(min(ints[effect + AREA], ints[TARGETS])):
+        hit(ints, reals, sums, effect, target, scale)
 
 
 @kernel

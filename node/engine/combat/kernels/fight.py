@@ -55,6 +55,7 @@ from node.engine.combat.kernels.layout import (
 )
 from node.engine.combat.kernels.philox import uniform
 from node.engine.combat.kernels.resources import settle
+from node.engine.combat.kernels.tallies import book_damage, follow_time
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
@@ -96,6 +97,7 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
     while (key >> TIME_SHIFT) <= ints[LENGTH] and ints[FAILURE] == FINE:
         ints[NOW] = key >> TIME_SHIFT
         sums[EVENTS] += 1
+        follow_time(ints, sums)
         handle(evaluate, ints, reals, sums, slot_of(ints, key))
         carry_out_pending(ints, reals, sums)
         look_again(ints, reals)
@@ -148,6 +150,7 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
 def end(ints: Integers, reals: Reals, sums: Integers) -> None:
     """Count what was still going on at the end."""
     ints[NOW] = ints[LENGTH]
+    book_damage(ints, sums)
     for aura in range(ints[FIRST_AURA], ints[END_AURA], AURA_SIZE):
         if ints[aura + STACKS] > 0:
             count_time(ints, sums, aura)

@@ -63,6 +63,13 @@ def kernel(function: Function) -> Function:
     return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
 
 
+def rare(function: Function) -> Function:
+    """Compile a function that compiled code seldom calls, apart from its callers."""
+    return cast(
+        "Function", _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    )
+
+
 def query(function: Function) -> Function:
     """Compile a function when a generated one first calls it, and keep it on disk like `entry`.
 

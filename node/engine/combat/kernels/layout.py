@@ -7,6 +7,7 @@ from __future__ import annotations
 
 NEVER = (1 << 62) - 1  #: later than any time, and a time can still be added to it
 NOTHING = 0  #: no entity: offset 0 is the fight
+NO_TARGET = -1
 
 # The fight, always at offset 0. ints:
 NOW = 0
@@ -53,12 +54,19 @@ GCD_HISTORY = 4
 FIRST_OFF_GCD = 24  #: links to the abilities of the rotation that ignore the GCD
 END_OFF_GCD = 45
 CHANGEABLE_END = 44  #: what lies before this offset is fresh in every fight
+LAST_ROW = 46  #: of every tally: what more targets than rows suffer is counted together
+BUCKET = 47  #: where the damage of this part of the fight is added up
+BUCKET_ENDS = 48
+BUCKET_MS = 49
+LAST_BUCKET = 50
+DAMAGE_BOOKED = 51  #: how much of the damage done is in a bucket
+LOG = 52  #: where the next record of the combat log goes, NOTHING when none is kept
 # reals:
 ARMOR_FACTOR = 0
 LENGTH_VARIATION = 1
 # sums:
 EVENTS = 0
-FIGHT_SIZE = 48
+FIGHT_SIZE = 56
 
 # Who deals damage: the player or a pet. ints:
 ACTIVE = 0
@@ -205,16 +213,23 @@ PROCS = 1
 PROC_SIZE = 10
 FIXED_CHANCE, RPPM = 0, 1
 
-# What damage is reported under. ints: FIRST_LINK and END_LINK as above. reals:
+# What damage is reported under. ints: FIRST_LINK and END_LINK as above.
+TALLY = 2  #: of its first row
+# reals:
 MULTIPLIER = 0
 CRIT_BONUS = 1
-# sums:
+SOURCE_SIZE = 3
+
+# What a source did to one target. sums:
 HITS = 0
 CRITS = 1
 TICKS = 2
 CRIT_TICKS = 3
-DEALT = 4
-SOURCE_SIZE = 5
+MISSES = 4
+DEALT = 5
+MOST = 6  #: damage at once; this and LEAST are not summed, but the greatest of all
+LEAST = 7  #: as what is missing to DAMAGE_LIMIT, so that 0 is none
+TALLY_SIZE = 8
 
 # Effects that are carried out together. ints:
 FIRST_EFFECT = 0
@@ -274,3 +289,30 @@ ACTIONS_AT_ONCE_LIMIT = 1000
 PENDING_CAPACITY = 1024
 WRITES_LIMIT = 1 << 24
 DAMAGE_LIMIT = (1 << 53) - 1
+
+# A line of the combat log. ints:
+RECORD_TIME = 0
+RECORD_KIND = 1
+RECORD_SUBJECT = 2  #: offset of what it is about
+RECORD_TARGET = 3
+RECORD_AMOUNT = 4
+RECORD_LEFT = 5
+RECORD_SIZE = 6
+(
+    CAST_BEGUN,
+    CAST_DONE,
+    HIT,
+    CRIT_HIT,
+    TICKED,
+    CRIT_TICKED,
+    MISSED,
+    AURA_APPLIED,
+    AURA_REFRESHED,
+    AURA_REMOVED,
+    AURA_LOST_STACKS,
+    RESOURCE_GAINED,
+    RESOURCE_SPENT,
+    PROC_HAPPENED,
+    PET_ARRIVED,
+    PET_LEFT,
+) = range(1, 17)

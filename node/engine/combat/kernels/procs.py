@@ -18,9 +18,11 @@ from node.engine.combat.kernels.layout import (
     LINK_SIZE,
     LISTENER,
     MAX_INTERVAL,
+    NO_TARGET,
     NOW,
     PLAYER,
     PROC_BUNDLE,
+    PROC_HAPPENED,
     PROC_HASTED,
     PROC_KIND,
     PROC_STREAM,
@@ -29,6 +31,7 @@ from node.engine.combat.kernels.layout import (
     READY_AT,
     RPPM,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
 from node.engine.combat.kernels.philox import uniform
 
@@ -58,6 +61,7 @@ def attempt(ints: Integers, reals: Reals, sums: Integers, proc: int) -> None:
     if uniform(ints, ints[proc + PROC_STREAM]) >= chance:
         return
     sums[proc + PROCS] += 1
+    record(ints, PROC_HAPPENED, proc, NO_TARGET, 0, 0)
     ints[proc + LAST_SUCCESS] = now
     ints[proc + READY_AT] = now + ints[proc + ICD]
     push(ints, reals, ints[proc + PROC_BUNDLE], 1.0)

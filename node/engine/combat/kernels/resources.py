@@ -18,14 +18,18 @@ from node.engine.combat.kernels.layout import (
     GAINED,
     MAXIMUM,
     NEVER,
+    NO_TARGET,
     NOW,
     OVERFLOW,
     RATE,
     REGEN_HASTED,
+    RESOURCE_GAINED,
+    RESOURCE_SPENT,
     SINCE,
     SPENT,
     VALUE,
 )
+from node.engine.combat.kernels.log import record
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
@@ -78,6 +82,7 @@ def gain(ints: Integers, reals: Reals, sums: Integers, resource: int, added: int
     """Add to a resource; what exceeds its maximum is lost and counted."""
     settle(ints, reals, sums, resource)
     _add(ints, sums, resource, added)
+    record(ints, RESOURCE_GAINED, resource, NO_TARGET, added, ints[resource + VALUE])
     ints[CHANGED] = 1
 
 
@@ -87,6 +92,7 @@ def spend(ints: Integers, reals: Reals, sums: Integers, resource: int, cost: int
     settle(ints, reals, sums, resource)
     ints[resource + VALUE] -= cost
     sums[resource + SPENT] += cost
+    record(ints, RESOURCE_SPENT, resource, NO_TARGET, cost, ints[resource + VALUE])
 
 
 @kernel
