@@ -17,6 +17,10 @@ create table private.settings (
   retry_elsewhere_period interval not null default '15 seconds',
   dispatch_nodes_max integer not null default 500,
   dispatch_nodes_per_exchange integer not null default 32,
+  priority_ageing interval not null default '10 minutes',
+  queued_jobs_max integer not null default 1000,
+  running_chunks_max integer,
+  daily_iterations_max bigint,
   fold_size integer not null default 32,
   progress_period interval not null default '1 second',
   sweep_period interval not null default '5 seconds',
@@ -38,6 +42,9 @@ create table private.settings (
   constraint default_speed_is_positive check (default_iterations_per_second > 0),
   constraint failures_max_is_positive check (failures_max >= 1),
   constraint expiries_max_is_positive check (expiries_max >= 1),
+  constraint priority_ageing_is_positive check (priority_ageing > interval '0'),
+  constraint quotas_are_not_negative
+  check (queued_jobs_max >= 0 and running_chunks_max >= 0 and daily_iterations_max >= 0),
   constraint fold_size_is_at_least_two check (fold_size >= 2)
 );
 
@@ -63,5 +70,13 @@ comment on column private.settings.expiries_max is
 'A range whose lease expired this often fails its job: it may be killing its nodes.';
 comment on column private.settings.retry_elsewhere_period is
 'How long a range is kept from the node that has just failed or lost it.';
+comment on column private.settings.priority_ageing is
+'Waiting this long is worth one step of priority among the jobs of one user.';
+comment on column private.settings.queued_jobs_max is
+'How many jobs a user may have that are not done, unless private.user_quotas says otherwise.';
+comment on column private.settings.running_chunks_max is
+'How many leases the jobs of a user may have out, about; null for no limit.';
+comment on column private.settings.daily_iterations_max is
+'How many iterations a user may submit in 24 hours; null for no limit.';
 comment on column private.settings.fold_size is
 'How many results are merged at a time, while a job runs.';

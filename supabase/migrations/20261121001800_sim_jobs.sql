@@ -70,6 +70,7 @@ comment on column public.sim_jobs.result is
 'The merged result, its digest, statistics in presented units, and provenance.';
 
 create index idx_sim_jobs_user on public.sim_jobs (user_id, created_at desc);
+create index idx_sim_jobs_live on public.sim_jobs (user_id) where status in ('pending', 'running');
 create index idx_sim_jobs_config on public.sim_jobs (config_hash, user_id);
 create index idx_sim_jobs_deadline on public.sim_jobs (deadline_at)
 where status in ('pending', 'running');

@@ -21,7 +21,7 @@ comment on table private.open_jobs is
 create index idx_open_jobs_user
 on private.open_jobs (user_id, rank desc, created_at, job_id);
 create index idx_open_jobs_public
-on private.open_jobs (rank desc, created_at, job_id) where access_type = 'public';
+on private.open_jobs (user_id, rank desc, created_at, job_id) where access_type = 'public';
 
 create table private.uncut_ranges (
   job_id uuid not null references public.sim_jobs (id) on delete cascade,

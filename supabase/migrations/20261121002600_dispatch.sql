@@ -93,7 +93,10 @@ declare
   v_leased uuid[];
   v_nodes integer := 0;
 begin
-  if not private.try_share_job(dispatch_job.job_id) then
+  if not private.try_share_job(dispatch_job.job_id) or not (
+    select private.may_lease_more(jobs.user_id)
+    from public.sim_jobs as jobs where jobs.id = dispatch_job.job_id
+  ) then
     return 0;
   end if;
   select sum(idle.free_workers) into v_workers

@@ -269,6 +269,7 @@ begin
     where jobs.user_id = v_user_id and jobs.idempotency_key = submit_job.idempotency_key;
     return private.repeat_submission(v_job, v_hash, submit_job.iterations, submit_job.seed);
   end if;
+  perform private.check_quotas(v_job);
 
   perform private.open_new_job(v_job.id);
   perform private.dispatch_job(v_job.id, settings.dispatch_nodes_max) from private.settings;
@@ -432,6 +433,7 @@ begin
     completed_at = null,
     retried_at = private.current_time()
   where jobs.id = retry_job.id;
+  perform private.check_quotas(private.require_own_job(retry_job.id));
   perform private.open_job(retry_job.id);
   perform private.dispatch_job(retry_job.id, settings.dispatch_nodes_max) from private.settings;
   return private.describe_progress(private.require_own_job(retry_job.id));

@@ -32,8 +32,8 @@ DAMAGE = {
     ),
     "a lease is lost": (
         (
-            "update public.sim_chunks set status = 'failed', failure = 'expired', failed_at = now() "
-            "where seed_offset = 10"
+            "update public.sim_chunks "
+            "set status = 'failed', failure = 'expired', failed_at = now() where seed_offset = 10"
         ),
         ["iterations from 20, of a lease, do not follow on 10"],
     ),
