@@ -11,7 +11,7 @@ from node.engine.combat.kernels.actors import arrive, despawn, swing
 from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, schedule, slot_of
 from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
 from node.engine.combat.kernels.effects import carry_out_pending
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import columns, kernel
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
     ACTIVE,
@@ -43,6 +43,7 @@ from node.engine.combat.kernels.layout import (
     LENGTH,
     LENGTH_STREAM,
     LENGTH_VARIATION,
+    LOG_END,
     MEAN_LENGTH,
     NOW,
     PRESENT,
@@ -74,11 +75,42 @@ def simulate(  # noqa: PLR0913, PLR0917 - the plain-array wall
     length: Integers,
 ) -> int:
     """Simulate one fight per element of `damage`, and give how many were finished."""
+    return fights(
+        evaluate,
+        columns(fresh_ints),
+        columns(fresh_reals),
+        columns(ints),
+        columns(reals),
+        columns(sums),
+        len(ints),
+        seed,
+        first,
+        damage,
+        length,
+    )
+
+
+@kernel
+def fights(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate,
+    fresh_ints: Integers,
+    fresh_reals: Reals,
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    size: int,
+    seed: int,
+    first: int,
+    damage: Integers,
+    length: Integers,
+) -> int:
+    """Simulate the fights one after the other."""
     changeable = fresh_ints[CHANGEABLE_END]
     for number in range(len(damage)):
         for place in range(changeable):
             ints[place] = fresh_ints[place]
             reals[place] = fresh_reals[place]
+        ints[LOG_END] = size
         ints[SEED] = seed
         ints[ITERATION] = first + number
         fight(evaluate, ints, reals, sums)

@@ -61,6 +61,7 @@ BUCKET_MS = 49
 LAST_BUCKET = 50
 DAMAGE_BOOKED = 51  #: how much of the damage done is in a bucket
 LOG = 52  #: where the next record of the combat log goes, NOTHING when none is kept
+LOG_END = 55
 # reals:
 ARMOR_FACTOR = 0
 LENGTH_VARIATION = 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     LOG,
+    LOG_END,
     NOTHING,
     NOW,
     RECORD_AMOUNT,
@@ -41,7 +42,7 @@ def _write(  # noqa: PLR0913, PLR0917 - the columns of a record
     """Write a record; behind the end of the log it is only counted."""
     place = ints[LOG]
     ints[LOG] = place + RECORD_SIZE
-    if place + RECORD_SIZE > len(ints):
+    if place + RECORD_SIZE > ints[LOG_END]:
         return
     ints[place + RECORD_TIME] = ints[NOW]
     ints[place + RECORD_KIND] = kind
