@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels import layout as at
-from node.engine.combat.world import PLAYER
 from node.engine.results import json_integer
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from node.engine.combat.image import Entity, IntArray
     from node.engine.combat.rotation import Line
-    from node.engine.combat.world import World
+    from node.engine.combat.world import Unit, World
 
     Places = dict[str, list[int]]
 
@@ -110,33 +109,48 @@ class _Groups:
 def names(world: World, lines: list[Line]) -> dict[int, str]:
     """Name every entity that the log of a fight can be about, by its offset."""
     named: dict[int, str] = {line.entity.offset: line.label for line in lines}
-    for kind in (world.actors, world.abilities, world.auras, world.resources, world.procs):
+    for kind in (world.actors, world.auras, world.procs):
         named |= {entity.offset: name for name, entity in kind.items()}
+    for unit in world.units.values():
+        owned = {**unit.abilities, **unit.resources}
+        named |= {entity.offset: _of(unit, name) for name, entity in owned.items()}
     for (actor, name), source in world.sources.items():
-        named[source.offset] = name if actor == PLAYER else f"{actor}.{name}"
+        named[source.offset] = _of(world.units[actor], name)
     return named
+
+
+def _of(unit: Unit, name: str) -> str:
+    return f"{unit.name}.{name}" if unit.pet else name
 
 
 def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
     yield "fight.events", world.fight.offset + at.EVENTS
-    for name, ability in world.abilities.items():
-        yield f"ability.{name}.casts", ability.offset + at.CASTS
     for name, tally in _tallies(world):
         for row in range(world.rows):
             yield from _columns(name, tally, _SOURCE, row * at.TALLY_SIZE)
-    for name in world.pets:
-        yield from _columns(f"pet.{name}", world.actors[name], _PET)
-    for kind, entities, columns in (
-        ("aura", world.auras, _AURA),
-        ("resource", world.resources, _RESOURCE),
-        ("proc", world.procs, _PROC),
-    ):
+    for unit in world.units.values():
+        yield from _unit_places(unit)
+    for kind, entities, columns in (("aura", world.auras, _AURA), ("proc", world.procs, _PROC)):
         for name, entity in entities.items():
             yield from _columns(f"{kind}.{name}", entity, columns)
     for line in lines:
         if line.entity.ints[at.OPERATION] == at.CAST:
             yield f"line.{line.label}.fired", line.entity.offset + at.FIRED
     yield from world.timeline.places()
+
+
+def _unit_places(unit: Unit) -> Iterator[tuple[str, int]]:
+    for name, ability in unit.abilities.items():
+        yield f"{_owner(unit)}.{name}.casts", ability.offset + at.CASTS
+    pet = f"pet.{unit.pet}." if unit.pet else ""
+    for name, resource in unit.resources.items():
+        yield from _columns(f"{pet}resource.{name}", resource, _RESOURCE)
+    if unit.pet:
+        yield from _columns(f"pet.{unit.pet}", unit.entity, _PET)
+
+
+def _owner(unit: Unit) -> str:
+    return f"pet.{unit.pet}" if unit.pet else "ability"
 
 
 def _places_of_targets(world: World) -> Iterator[tuple[str, int]]:
@@ -155,7 +169,7 @@ def _extremes(world: World, column: int) -> Iterator[tuple[str, int]]:
 
 def _tallies(world: World) -> Iterator[tuple[str, Entity]]:
     for (actor, name), tally in world.tallies.items():
-        yield f"{'ability' if actor == PLAYER else f'pet.{actor}'}.{name}", tally
+        yield f"{_owner(world.units[actor])}.{name}", tally
 
 
 def _targets(world: World) -> list[str]:

@@ -35,8 +35,9 @@ class Origin:
 def bundle(world: World, effects: Sequence[Document], origin: Origin) -> Entity:
     """Build the effects of one owner; they are carried out in their order."""
     built = [
-        _effect(world, effect, origin, join(origin.pointer, index))
+        entity
         for index, effect in enumerate(effects)
+        for entity in _effect(world, effect, origin, join(origin.pointer, index))
     ]
     entity = Entity(at.BUNDLE_SIZE)
     set_range(entity, at.FIRST_EFFECT, at.END_EFFECT, built)
@@ -45,7 +46,7 @@ def bundle(world: World, effects: Sequence[Document], origin: Origin) -> Entity:
     return entity
 
 
-def _effect(world: World, effect: Document, origin: Origin, pointer: str) -> Entity:
+def _effect(world: World, effect: Document, origin: Origin, pointer: str) -> list[Entity]:
     (kind, about), *_ = effect.items()
     pointer = join(pointer, kind)
     if kind == "damage":
@@ -56,20 +57,29 @@ def _effect(world: World, effect: Document, origin: Origin, pointer: str) -> Ent
         "gain": (at.GAIN, "resource", round(about.get("amount", 0) * _THOUSANDTHS)),
         "reduce_cooldown": (at.REDUCE_COOLDOWN, "ability", about.get("ms", 0)),
         "add_charges": (at.ADD_CHARGES, "ability", about.get("charges", 1)),
-        "summon": (at.SUMMON, "pet", about.get("ms", 0)),
+        "summon": (at.SUMMON, "pet", about.get("ms", at.NEVER)),
     }
     code, kind_of_thing, amount = build[kind]
-    thing = world.find(kind_of_thing, about[kind_of_thing], join(pointer, kind_of_thing))
-    return Entity(at.EFFECT_SIZE, {at.KIND: code, at.OBJECT: thing, at.AMOUNT: amount})
+    place = join(pointer, kind_of_thing)
+    thing = world.find(kind_of_thing, about[kind_of_thing], place, origin.actor)
+    columns = {at.KIND: code, at.OBJECT: thing, at.AMOUNT: amount, at.COUNT: about.get("count", 0)}
+    return [Entity(at.EFFECT_SIZE, columns)]
 
 
-def _damage(world: World, about: Document, origin: Origin, pointer: str) -> Entity:
-    actor = about.get("by", origin.actor)
+def _damage(world: World, about: Document, origin: Origin, pointer: str) -> list[Entity]:
+    """Build the damage of one actor; what a pet deals is dealt by each of its copies."""
+    if "by" not in about:
+        return [_strike(world, about, origin, origin.actor, pointer)]
+    world.find("actor", about["by"], join(pointer, "by"))
+    return [_strike(world, about, origin, unit.name, pointer) for unit in world.copies(about["by"])]
+
+
+def _strike(world: World, about: Document, origin: Origin, actor: str, pointer: str) -> Entity:
     entity = Entity(
         at.EFFECT_SIZE,
         {
             at.KIND: at.DEAL,
-            at.ACTOR: world.find("actor", actor, join(pointer, "by")),
+            at.ACTOR: world.actors[actor],
             at.SOURCE: world.source(actor, about.get("name", origin.name)),
             at.PHYSICAL: _is_physical(about),
             at.AREA: _area(about),

@@ -67,6 +67,7 @@ class CombatEngine:
             return report.problems
         world = World(config, report)
         build(world)
+        rotation.check_pets(world)
         if not _is_reference(config["rotation"]):
             rotation.check(world, config["rotation"], report, "/rotation")
         return report.problems
@@ -97,7 +98,7 @@ class CombatEngine:
             ints,
             reals,
             kernel(),
-            compile_source(program.source()),
+            compile_source(world.code.source()),
             Counters(world, program.lines),
             names(world, program.lines),
         )

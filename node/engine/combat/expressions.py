@@ -16,6 +16,7 @@ from node.engine.combat.kernels import queries
 from node.engine.combat.kernels.jit import EVALUATE, entry
 from node.engine.combat.operands import CONSTANT, Kind, Term, UnknownOperandError, number, operand
 from node.engine.combat.shapes import Report, join, json_type
+from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,22 +44,25 @@ _ROUNDING = {"floor": "floor({0})", "ceil": "ceil({0})", "round": "rint({0})", "
 
 
 class Expressions:
-    """The expressions of one rotation, numbered in the order in which they were added."""
+    """The expressions of one rotation, as the actor who follows it sees them."""
 
-    def __init__(self, world: World, variables: Mapping[str, Any], report: Report) -> None:
+    def __init__(
+        self, world: World, variables: Mapping[str, Any], report: Report, actor: str = PLAYER
+    ) -> None:
         self._world = world
+        self._actor = actor
         self._variables = variables
         self._report = report
         self._circles = report
         self._open: list[str] = []
         self._known: dict[str, Term] = {}
-        self._numbers: dict[str, int] = {}
 
     def condition(self, value: Any, pointer: str) -> tuple[int, int]:
         """Add a condition, and what tells when time alone may change it; give their numbers."""
         term = self._typed("boolean", value, pointer, 0)
-        test = self._add(f"1.0 if {term.source} else 0.0")
-        return test, self._add(_earliest(term.flips)) if term.flips else NOT_AN_EXPRESSION
+        code = self._world.code
+        test = code.add(f"1.0 if {term.source} else 0.0")
+        return test, code.add(_earliest(term.flips)) if term.flips else NOT_AN_EXPRESSION
 
     def check_variable(self, name: str, pointer: str) -> None:
         """Report what is wrong with a variable of any type."""
@@ -66,17 +70,6 @@ class Expressions:
         self._open, self._known = [name], {}
         self._term(self._variables[name], pointer, 0)
         self._open = []
-
-    def source(self) -> str:
-        """Give the function that evaluates every expression by its number."""
-        branches = [
-            f"    if number == {index}:\n        return {source}\n"
-            for source, index in self._numbers.items()
-        ]
-        return f"def evaluate(number, ints, reals):\n{''.join(branches)}    return 0.0\n"
-
-    def _add(self, source: str) -> int:
-        return self._numbers.setdefault(source, len(self._numbers))
 
     def _typed(self, kind: Kind, value: Any, pointer: str, depth: int) -> Term:
         term = self._term(value, pointer, depth)
@@ -109,7 +102,7 @@ class Expressions:
         if variable in self._variables:
             return self._variable(variable, pointer, depth)
         try:
-            return operand(self._world, name)
+            return operand(self._world, name, self._actor)
         except UnknownOperandError as error:
             if "." in name and not name.startswith("variable."):
                 self._report.add(pointer, str(error), error.hint)
@@ -311,7 +304,7 @@ _OPERATORS: dict[
 
 @lru_cache(maxsize=256)
 def compile_source(source: str) -> Evaluate:
-    """Compile the function of `Expressions.source`; the same source is compiled once."""
+    """Compile the function of `Code.source`; the same source is compiled once."""
     names: dict[str, Any] = {**_NAMES}
     exec(compile(source, "<rotation>", "exec"), names)  # noqa: S102 - literals and offsets only
     evaluate: Evaluate = names["evaluate"]

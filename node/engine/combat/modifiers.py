@@ -92,16 +92,18 @@ def _changes(world: World, modifier: Document, by: float, pointer: str) -> Itera
 def _shares(world: World, modifier: Document, pointer: str) -> list[tuple[str, float]]:
     """Name the actors that a modifier reaches; a pet inherits a share of the player's."""
     of = modifier.get("of", PLAYER)
-    groups = {"all": [PLAYER, *world.pets], "pets": list(world.pets)}
+    pets = [unit for unit in world.units.values() if unit.pet]
+    groups = {"all": list(world.units), "pets": [unit.name for unit in pets]}
     if of in groups:
         return [(name, 1.0) for name in groups[of]]
-    if of not in world.actors:
-        world.report.unknown(join(pointer, "of"), "actor", of, {*world.actors, *groups})
+    known = world.known("actor")
+    if of not in known:
+        world.report.unknown(join(pointer, "of"), "actor", of, {*known, *groups})
         return []
     if of != PLAYER or modifier["stat"] not in _INHERITED:
-        return [(of, 1.0)]
+        return [(unit.name, 1.0) for unit in world.copies(of)]
     inherited = {
-        name: pet.get("inherits", {}).get(modifier["stat"], 0) for name, pet in world.pets.items()
+        unit.name: unit.document.get("inherits", {}).get(modifier["stat"], 0) for unit in pets
     }
     return [(PLAYER, 1.0), *((name, share) for name, share in inherited.items() if share)]
 
@@ -115,8 +117,9 @@ def _ability_changes(world: World, modifier: Document, by: float, pointer: str) 
     for index, name in enumerate(modifier["abilities"]):
         place = join(join(pointer, "abilities"), index)
         if stat in _ABILITY_COLUMNS:
-            ability = world.find("ability", name, place)
-            yield Change(ability, _ABILITY_COLUMNS[stat], adds=False, by=by)
+            cast = [unit.abilities[name] for unit in world.units.values() if name in unit.abilities]
+            for ability in cast or [world.find("ability", name, place)]:
+                yield Change(ability, _ABILITY_COLUMNS[stat], adds=False, by=by)
             continue
         sources = [entity for key, entity in world.sources.items() if key[1] == name]
         if not sources:

@@ -57,14 +57,35 @@ def _falling(source: str) -> Term:
     return number(source, f"(-1.0 if {source} > 0.0 else 0.0)")
 
 
-def operand(world: World, path: str) -> Term:
-    """Give the term for a path like `cd.kill_command.remaining`."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names mean to the actor who asks."""
+
+    world: World
+    actor: str
+
+    @property
+    def offset(self) -> int:
+        """The place of the actor."""
+        return self.world.actors[self.actor].offset
+
+    def named(self, kind: str, parts: list[str], path: str) -> tuple[int, list[str]]:
+        """Give the place of the ability or resource at the head of a path, and the rest of it."""
+        known = self.world.known(kind, self.actor)
+        pet = ".".join(parts[:2])
+        if pet in known:
+            return known[pet].offset, parts[1:]
+        return _named(known, kind, parts, path), parts
+
+
+def operand(world: World, path: str, actor: str = PLAYER) -> Term:
+    """Give the term for a path like `cd.kill_command.remaining`, as an actor sees it."""
     family, *parts = path.split(".")
     if family in _LATER_FAMILIES:
         raise UnknownOperandError(f"{path!r} cannot be asked", NOT_YET)
     if family not in _FAMILIES:
         raise UnknownOperandError(f"there is no operand {path!r}", suggestion(family, _FAMILIES))
-    return _FAMILIES[family](world, path, parts)
+    return _FAMILIES[family](Scope(world, actor), path, parts)
 
 
 def _pick(terms: Mapping[str, Term], name: str, path: str) -> Term:
@@ -92,8 +113,8 @@ def _whole(text: str, path: str) -> int:
     return int(text)
 
 
-def _resource(world: World, path: str, parts: list[str]) -> Term:
-    r = _named(world.resources, "resource", parts, path)
+def _resource(scope: Scope, path: str, parts: list[str]) -> Term:
+    r, parts = scope.named("resource", parts, path)
     rest = _rest(parts, "current")
     now, most = f"resource_now(ints, reals, {r})", f"(ints[{r + at.MAXIMUM}] / 1000.0)"
     slope = f"resource_slope(ints, reals, {r})"
@@ -114,8 +135,8 @@ def _resource(world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, rest, path)
 
 
-def _cooldown(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(world.abilities, "ability", parts, path)
+def _cooldown(scope: Scope, path: str, parts: list[str]) -> Term:
+    a, parts = scope.named("ability", parts, path)
     left, next_charge = f"cooldown_left(ints, reals, {a})", f"recharge_left(ints, reals, {a})"
     returns = f"flip_in({next_charge})"
     terms = {
@@ -181,29 +202,29 @@ def _auras(world: World, *, on_target: bool) -> dict[str, Any]:
     }
 
 
-def _buff(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(_auras(world, on_target=False), "buff", parts, path)
+def _buff(scope: Scope, path: str, parts: list[str]) -> Term:
+    a = _named(_auras(scope.world, on_target=False), "buff", parts, path)
     terms = _aura_terms(a)
     return _pick({name: terms[name] for name in _BUFF}, _rest(parts), path)
 
 
-def _debuff(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(_auras(world, on_target=True), "debuff", parts, path)
+def _debuff(scope: Scope, path: str, parts: list[str]) -> Term:
+    a = _named(_auras(scope.world, on_target=True), "debuff", parts, path)
     terms = _aura_terms(a)
     return _pick({name: terms[name] for name in (*_BUFF, "refreshable")}, _rest(parts), path)
 
 
-def _dot(world: World, path: str, parts: list[str]) -> Term:
-    auras = _auras(world, on_target=True)
-    ticking = {name: auras[name] for name in auras if "tick" in world.spec["auras"][name]}
+def _dot(scope: Scope, path: str, parts: list[str]) -> Term:
+    auras = _auras(scope.world, on_target=True)
+    ticking = {name: auras[name] for name in auras if "tick" in scope.world.spec["auras"][name]}
     a = _named(ticking, "dot", parts, path)
     terms = _aura_terms(a)
     return _pick({name: terms[name] for name in _DOT}, _rest(parts), path)
 
 
-def _player(world: World, path: str, parts: list[str]) -> Term:
-    p = world.actors[PLAYER].offset
-    character = world.character
+def _player(scope: Scope, path: str, parts: list[str]) -> Term:
+    p = scope.world.actors[PLAYER].offset
+    character = scope.world.character
     terms = {
         "haste": number(f"(100.0 * (reals[{p + at.HASTE}] - 1.0))"),
         "crit": number(f"(100.0 * reals[{p + at.CRIT}])"),
@@ -215,7 +236,7 @@ def _player(world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _target(_world: World, path: str, parts: list[str]) -> Term:
+def _target(_scope: Scope, path: str, parts: list[str]) -> Term:
     slope = f"(-100000.0 / ints[{at.LENGTH}])"
     if parts[:1] == ["time_to_percent"] and len(parts) > 1:
         percent = float(_whole(parts[1], path))
@@ -227,7 +248,7 @@ def _target(_world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _enemy(_world: World, path: str, parts: list[str]) -> Term:
+def _enemy(_scope: Scope, path: str, parts: list[str]) -> Term:
     terms = {
         "count": number(f"float(ints[{at.TARGETS}])"),
         "min_ttd": _falling(f"until(ints, ints[{at.LENGTH}])"),
@@ -235,7 +256,7 @@ def _enemy(_world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _combat(_world: World, path: str, parts: list[str]) -> Term:
+def _combat(_scope: Scope, path: str, parts: list[str]) -> Term:
     terms = {
         "time": number(f"(ints[{at.NOW}] / 1000.0)", "1.0"),
         "remaining": _falling(f"until(ints, ints[{at.LENGTH}])"),
@@ -243,10 +264,11 @@ def _combat(_world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _gcd(world: World, path: str, parts: list[str]) -> Term:
-    left = f"until(ints, ints[{at.GCD_ENDS}])"
-    haste = f"reals[{world.actors[PLAYER].offset + at.HASTE}]"
-    base, floor = world.profile["gcd_ms"] / 1000, world.profile["gcd_floor_ms"] / 1000
+def _gcd(scope: Scope, path: str, parts: list[str]) -> Term:
+    left = f"until(ints, ints[{scope.offset + at.GCD_ENDS}])"
+    haste = f"reals[{scope.offset + at.HASTE}]"
+    profile = scope.world.profile
+    base, floor = profile["gcd_ms"] / 1000, profile["gcd_floor_ms"] / 1000
     terms = {
         "active": boolean(f"({left} > 0.0)", f"flip_in({left})"),
         "remaining": _falling(left),
@@ -255,13 +277,14 @@ def _gcd(world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _pet(world: World, path: str, parts: list[str]) -> Term:
+def _pet(scope: Scope, path: str, parts: list[str]) -> Term:
     if parts[:1] == ["buff"]:
-        return _buff(world, path, parts[1:])
-    if parts[:1] and parts[0] in world.pets:
-        pet = world.actors[parts[0]].offset
+        return _buff(scope, path, parts[1:])
+    if parts[:1] and parts[0] in scope.world.pets:
+        pet = scope.world.actors[parts[0]].offset
         terms = {
-            "active": boolean(f"(ints[{pet + at.ACTIVE}] != 0)"),
+            "active": boolean(f"(copies_there(ints, {pet}) > 0.0)"),
+            "count": number(f"copies_there(ints, {pet})"),
             "remaining": _falling(f"pet_left(ints, {pet})"),
         }
         return _pick(terms, _rest(parts), path)
@@ -272,8 +295,8 @@ def _pet(world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
-def _spell(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(world.abilities, "ability", parts, path)
+def _spell(scope: Scope, path: str, parts: list[str]) -> Term:
+    a, parts = scope.named("ability", parts, path)
     usable_in = f"spell_usable_in(ints, reals, {a})"
     terms = {
         "cost": number(f"spell_cost(ints, reals, {a})"),
@@ -285,47 +308,47 @@ def _spell(world: World, path: str, parts: list[str]) -> Term:
     return _pick(terms, _rest(parts), path)
 
 
-def _prev(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(world.abilities, "ability", parts, path)
-    return boolean(f"(ints[{at.LAST_CAST}] == {a})")
+def _prev(scope: Scope, path: str, parts: list[str]) -> Term:
+    a, parts = scope.named("ability", parts, path)
+    return boolean(f"(ints[{scope.offset + at.LAST_CAST}] == {a})")
 
 
-def _prev_gcd(world: World, path: str, parts: list[str]) -> Term:
+def _prev_gcd(scope: Scope, path: str, parts: list[str]) -> Term:
     back = _whole(parts[0] if parts else "", path)
-    a = _named(world.abilities, "ability", parts[1:], path)
+    a, _ = scope.named("ability", parts[1:], path)
     if not 1 <= back <= MOST_REMEMBERED:
         raise UnknownOperandError(f"{path!r} looks back further than {MOST_REMEMBERED} casts")
-    return boolean(f"(ints[{at.LAST_GCD_CASTS + back - 1}] == {a})")
+    return boolean(f"(ints[{scope.offset + at.LAST_GCD_CASTS + back - 1}] == {a})")
 
 
-def _since(world: World, path: str, parts: list[str]) -> Term:
-    a = _named(world.abilities, "ability", parts, path)
+def _since(scope: Scope, path: str, parts: list[str]) -> Term:
+    a, parts = scope.named("ability", parts, path)
     return number(f"((ints[{at.NOW}] - ints[{a + at.CAST_AT}]) / 1000.0)", "1.0")
 
 
-def _swing(world: World, path: str, parts: list[str]) -> Term:
-    if "swing" not in world.spec:
-        raise UnknownOperandError(f"{path!r} means nothing: the player does not swing")
-    left = f"until(ints, ints[{world.actors[PLAYER].offset + at.SWING_AT}])"
+def _swing(scope: Scope, path: str, parts: list[str]) -> Term:
+    if "swing" not in scope.world.units[scope.actor].document:
+        raise UnknownOperandError(f"{path!r} means nothing: the {scope.actor} does not swing")
+    left = f"until(ints, ints[{scope.offset + at.SWING_AT}])"
     falling = _falling(left)
     terms = {"remaining": number(left, falling.slope, (f"flip_in({left})",))}
     return _pick(terms, ".".join(parts), path)
 
 
-def _proc(world: World, path: str, parts: list[str]) -> Term:
-    proc = _named(world.procs, "proc", parts, path)
+def _proc(scope: Scope, path: str, parts: list[str]) -> Term:
+    proc = _named(scope.world.procs, "proc", parts, path)
     terms = {"icd_remaining": _falling(f"until(ints, ints[{proc + at.READY_AT}])")}
     return _pick(terms, _rest(parts), path)
 
 
-def _stat(world: World, path: str, parts: list[str]) -> Term:
-    stats = world.config["player"]["stats"]
+def _stat(scope: Scope, path: str, parts: list[str]) -> Term:
+    stats = scope.world.config["player"]["stats"]
     return _pick(
         {name: number(repr(float(worth))) for name, worth in stats.items()}, ".".join(parts), path
     )
 
 
-_FAMILIES: dict[str, Callable[[World, str, list[str]], Term]] = {
+_FAMILIES: dict[str, Callable[[Scope, str, list[str]], Term]] = {
     "buff": _buff,
     "cd": _cooldown,
     "combat": _combat,

@@ -15,11 +15,12 @@ from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.operands import NOT_YET
 from node.engine.combat.shapes import Anything, ListOf, MapOf, Object, Report, Text, join
+from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from node.engine.combat.world import World
+    from node.engine.combat.world import Unit, World
 
     Document = Mapping[str, Any]
 
@@ -55,14 +56,21 @@ class Line:
     entity: Entity
 
 
+def check_pets(world: World) -> None:
+    """Report everything that is wrong with what the pets of a spec do."""
+    for pet, document in world.pets.items():
+        if MAIN in document:
+            _Checker(world, document, world.report, f"/spec/pets/{pet}", pet).check()
+
+
 def check(world: World, document: Any, report: Report, pointer: str) -> None:
-    """Report everything that is wrong with a rotation."""
+    """Report everything that is wrong with the player's rotation."""
     shape = Report()
     SHAPE.check(document, pointer, shape)
     report.problems += shape.problems
     if shape.problems:
         return
-    _Checker(world, document, report, pointer).check()
+    _Checker(world, document, report, pointer, PLAYER).check()
     if not report.problems and Program(world, document).is_too_large():
         hint = "its lists are laid out wherever they are called"
         report.add(pointer, "the rotation is too large", hint)
@@ -71,13 +79,16 @@ def check(world: World, document: Any, report: Report, pointer: str) -> None:
 class _Checker:
     """Looks at every variable and every action once, called or not."""
 
-    def __init__(self, world: World, document: Document, report: Report, pointer: str) -> None:
+    def __init__(
+        self, world: World, document: Document, report: Report, pointer: str, actor: str
+    ) -> None:
         self._world = world
+        self._actor = actor
         self._report = report
         self._pointer = pointer
         self._variables: Document = document.get("variables", {})
         self._lists = _all_lists(document)
-        self._expressions = Expressions(world, self._variables, report)
+        self._expressions = Expressions(world, self._variables, report, actor)
 
     def check(self) -> None:
         for name in self._variables:
@@ -119,7 +130,7 @@ class _Checker:
         if not isinstance(name, str):
             self._report.wrong_type(pointer, "a name", name)
         elif kind == "cast":
-            self._world.find("ability", name, pointer)
+            self._world.find("spell", name, pointer, self._actor)
         elif name not in self._lists or name == MAIN:
             self._report.unknown(pointer, "list", name, self._lists.keys() - {MAIN})
 
@@ -165,36 +176,64 @@ def _called(action: Document) -> Any:
 
 
 class Program:
-    """A rotation without problems, laid out as lines and expressions."""
+    """The rotations of all who act, without problems, laid out as lines and expressions."""
 
     def __init__(self, world: World, document: Document) -> None:
         self._world = world
-        self._lists = _all_lists(document)
-        self._expressions = Expressions(world, document.get("variables", {}), Report())
-        self.lines: list[Line] = []
-        self._lay_out(MAIN)
+        self._scripts = [
+            Script(world, unit, unit.document if unit.pet else document)
+            for unit in world.units.values()
+            if not unit.pet or MAIN in unit.document
+        ]
 
-    def source(self) -> str:
-        """Give the function that evaluates the expressions of the lines."""
-        return self._expressions.source()
+    @property
+    def lines(self) -> list[Line]:
+        """The lines of every script."""
+        return [line for script in self._scripts for line in script.lines]
 
     def is_too_large(self) -> bool:
         """Tell whether compiling it would take too long."""
-        return len(self.lines) > MOST_LINES or len(self.source()) > LARGEST_SOURCE
+        return len(self.lines) > MOST_LINES or len(self._world.code.source()) > LARGEST_SOURCE
 
     def place(self, image: Image) -> None:
-        """Give the lines their places in an image and let the fight know them."""
-        entities = [line.entity for line in self.lines]
+        """Give the lines their places in an image and let the fight know who follows them."""
+        for script in self._scripts:
+            script.place(image)
+        watchers = [
+            Entity(at.LINK_SIZE, {at.LISTENER: script.unit.entity})
+            for script in self._scripts
+            if not script.unit.entity.ints[at.REACTION]
+        ]
+        image.place(watchers)
+        set_range(self._world.fight, at.FIRST_WATCHER, at.END_WATCHER, watchers)
+
+
+class Script:
+    """The rotation of one actor."""
+
+    def __init__(self, world: World, unit: Unit, document: Document) -> None:
+        self.unit = unit
+        self._prefix = f"{unit.pet}." if unit.pet else ""
+        self._lists = _all_lists(document)
+        self._abilities = world.known("spell", unit.name)
+        variables = document.get("variables", {})
+        self._expressions = Expressions(world, variables, Report(), unit.name)
+        self.lines: list[Line] = []
+        self._lay_out(MAIN)
+
+    def place(self, image: Image) -> None:
+        """Give the lines their places in an image."""
+        actor, entities = self.unit.entity, [line.entity for line in self.lines]
         image.place(entities)
-        set_range(self._world.fight, at.FIRST_LINE, at.END_LINE, entities)
+        set_range(actor, at.FIRST_LINE, at.END_LINE, entities)
         cast = {id(line.ints.get(at.LINE_ABILITY)) for line in entities}
         links = [
             Entity(at.LINK_SIZE, {at.LISTENER: ability})
-            for ability in self._world.abilities.values()
-            if id(ability) in cast and ability.ints[at.OFF_GCD]
+            for ability in self._abilities.values()
+            if id(ability) in cast and not ability.ints[at.WAITS_FOR_GCD]
         ]
         image.place(links)
-        set_range(self._world.fight, at.FIRST_OFF_GCD, at.END_OFF_GCD, links)
+        set_range(actor, at.FIRST_OFF_GCD, at.END_OFF_GCD, links)
 
     def _lay_out(self, name: str) -> None:
         for index, action in enumerate(self._lists[name]):
@@ -202,7 +241,7 @@ class Program:
                 return
             line = self._line(action, f"{name}.{index}", _action_pointer(name, index))
             if "cast" in action:
-                line.ints[at.LINE_ABILITY] = self._world.abilities[action["cast"]]
+                line.ints[at.LINE_ABILITY] = self._abilities[action["cast"]]
                 continue
             self._lay_out(_called(action))
             if "run" in action:
@@ -216,7 +255,7 @@ class Program:
         operation = at.CAST if "cast" in action else at.CALL
         entity = Entity(at.LINE_SIZE, {at.OPERATION: operation, at.CONDITION: test, at.WAKE: wake})
         shown = action.get("name") or action.get("cast") or _called(action)
-        label = f"{place}.{_OTHER.sub('_', shown.lower())}"
+        label = f"{self._prefix}{place}.{_OTHER.sub('_', shown.lower())}"
         self.lines.append(Line(label, pointer, entity))
         return entity
 

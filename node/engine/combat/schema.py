@@ -15,12 +15,14 @@ from node.engine.combat.shapes import (
     Number,
     Object,
     OneKey,
+    Reference,
     Shape,
     Text,
 )
 
 LONGEST_FIGHT = 3 * 3600 * 1000  #: milliseconds
 MOST_TARGETS = 100
+MOST_COPIES = 20  #: of one pet
 SCHOOLS = ("physical", "arcane", "fire", "frost", "holy", "nature", "shadow")
 ATTRIBUTES = ("agility", "strength", "intellect")
 RATINGS = ("crit", "haste", "mastery", "versatility")
@@ -62,10 +64,10 @@ EFFECT = OneKey(
         ),
         "apply": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
         "remove": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
-        "gain": Object({"resource": Name(), "amount": Number(0, 1e6)}),
-        "reduce_cooldown": Object({"ability": Name(), "ms": _DURATION}),
-        "add_charges": Object({"ability": Name()}, {"charges": Integer(1, 100)}),
-        "summon": Object({"pet": Name(), "ms": _DURATION}),
+        "gain": Object({"resource": Reference(), "amount": Number(0, 1e6)}),
+        "reduce_cooldown": Object({"ability": Reference(), "ms": _DURATION}),
+        "add_charges": Object({"ability": Reference()}, {"charges": Integer(1, 100)}),
+        "summon": Object({"pet": Name()}, {"ms": _DURATION, "count": Integer(1, MOST_COPIES)}),
     },
 )
 _EFFECTS = ListOf(EFFECT, 100)
@@ -92,6 +94,7 @@ ABILITY = Object(
         "gcd_ms": _SHORT,
         "gcd_hasted": Flag(),
         "off_gcd": Flag(),
+        "needs_gcd": Flag(),
         "cooldown": Object(
             {"ms": _DURATION}, {"hasted": Flag(), "charges": Integer(1, 100), **_NOTES}
         ),
@@ -141,9 +144,16 @@ PROC = Object(
     },
 )
 
+RESOURCE = Object(
+    {"maximum": Number(0, 1e9)},
+    {"start": _POSITIVE, "per_second": _POSITIVE, "hasted": Flag(), **_NOTES},
+)
+_LOOKS: dict[str, Shape] = {"reaction_ms": Integer(0, 60_000), "queue_ms": Integer(0, 60_000)}
+
 PET = Object(
     optional={
         "permanent": Flag(),
+        "count": Integer(1, MOST_COPIES),
         "inherits": Object(
             optional={
                 name: Number(0, 100)
@@ -151,6 +161,13 @@ PET = Object(
             }
         ),
         "swing": SWING,
+        "resources": MapOf(RESOURCE, 20),
+        "abilities": MapOf(ABILITY, 50),
+        "actions": ListOf(Anything(), 1000),
+        "lists": MapOf(ListOf(Anything()), 100),
+        "variables": MapOf(Anything(), 100),
+        "first_look_ms": Integer(0, 60_000),
+        **_LOOKS,
         **_NOTES,
     }
 )
@@ -158,13 +175,7 @@ PET = Object(
 SPEC = Object(
     {
         "name": Text(),
-        "resources": MapOf(
-            Object(
-                {"maximum": Number(0, 1e9)},
-                {"start": _POSITIVE, "per_second": _POSITIVE, "hasted": Flag(), **_NOTES},
-            ),
-            20,
-        ),
+        "resources": MapOf(RESOURCE, 20),
         "abilities": MapOf(ABILITY),
     },
     {
@@ -218,7 +229,7 @@ PLAYER = Object(
             }
         )
     },
-    {"name": Text(), "level": Integer(1, 1000), **_NOTES},
+    {"name": Text(), "level": Integer(1, 1000), **_LOOKS, **_NOTES},
 )
 
 TARGET = Object({"armor": _POSITIVE}, {"count": Integer(1, MOST_TARGETS), **_NOTES})

@@ -125,6 +125,19 @@ class Name:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """An identifier, or that of a pet and its own: `wolf.focus`."""
+
+    def check(self, value: Any, pointer: str, report: Report) -> None:
+        """Report what cannot be a name of the spec or of a pet's."""
+        if not isinstance(value, str) or value.count(".") > 1:
+            Name().check(value, pointer, report)
+            return
+        for part in value.split("."):
+            Name().check(part, pointer, report)
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of several strings."""
 

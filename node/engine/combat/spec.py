@@ -10,10 +10,12 @@ from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.agenda import EMPTY
 from node.engine.combat.modifiers import modify
-from node.engine.combat.world import PLAYER, World
+from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from node.engine.combat.world import Unit, World
 
     Document = Mapping[str, Any]
 
@@ -35,14 +37,13 @@ def build(world: World) -> Image:
     """Fill the entities of a world and give each its place."""
     _build_fight(world)
     _build_player(world)
-    for name, pet in world.pets.items():
+    for name in world.pets:
         if name in RESERVED:
             world.report.add(f"/spec/pets/{name}", f"a pet cannot be called {name!r}")
-        _build_pet(world, name, pet)
-    for name, resource in world.spec["resources"].items():
-        _build_resource(world.resources[name], resource)
-    for name, ability in world.spec["abilities"].items():
-        _build_ability(world, name, ability)
+        for unit in world.copies(name):
+            _build_pet(world, unit)
+    for unit in world.units.values():
+        _build_unit(world, unit)
     for name, aura in world.spec.get("auras", {}).items():
         _build_aura(world, name, aura)
     for name, proc in world.spec.get("procs", {}).items():
@@ -54,12 +55,13 @@ def build(world: World) -> Image:
 
 
 def _set_speeds(world: World) -> None:
-    for actor in world.actors.values():
+    for unit in world.units.values():
+        actor = unit.entity
         actor.reals[at.HASTE_SEEN] = actor.reals[at.HASTE]
         actor.reals[at.PACE_SEEN] = actor.reals[at.HASTE] * actor.reals[at.SWING_SPEED]
-    for resource in world.resources.values():
-        haste = world.actors[PLAYER].reals[at.HASTE] if resource.ints[at.REGEN_HASTED] else 1.0
-        resource.reals[at.RATE] = resource.reals[at.BASE_RATE] * haste
+        for resource in unit.resources.values():
+            haste = actor.reals[at.HASTE] if resource.ints[at.REGEN_HASTED] else 1.0
+            resource.reals[at.RATE] = resource.reals[at.BASE_RATE] * haste
 
 
 def _build_fight(world: World) -> None:
@@ -68,11 +70,8 @@ def _build_fight(world: World) -> None:
         at.MEAN_LENGTH: world.config["duration_ms"],
         at.TARGETS: target.get("count", 1),
         at.PLAYER: world.actors[PLAYER],
-        at.GCD_FLOOR: world.profile["gcd_floor_ms"],
         at.LENGTH_STREAM: world.stream("fight.length", ""),
         at.LAST_ACTION_AT: -1,
-        at.DECIDE_SLOT: world.timer(at.DECIDE, at.FIRST_DECISION, world.fight),
-        at.CAST_SLOT: world.timer(at.FINISH_CAST, at.FIRST_DECISION, world.fight),
     }
     world.fight.reals |= {
         at.ARMOR_FACTOR: armor_factor(world.profile, target["armor"]),
@@ -93,12 +92,16 @@ def _build_player(world: World) -> None:
         at.SWING_SPEED: 1.0,
         at.CRIT_MULTIPLIER: world.profile["crit_multiplier"],
     }
-    _build_swing(world, PLAYER, world.spec, "/spec")
 
 
-def _build_pet(world: World, name: str, pet: Document) -> None:
-    stats, share, actor = world.character, pet.get("inherits", {}), world.actors[name]
-    actor.ints[at.ACTIVE] = int(pet.get("permanent", False))
+def _build_pet(world: World, unit: Unit) -> None:
+    pet, stats, actor = unit.document, world.character, unit.entity
+    share = pet.get("inherits", {})
+    actor.ints |= {
+        at.ACTIVE: int(pet.get("permanent", False)),
+        at.COPIES: pet.get("count", 1),
+        at.DESPAWN_AT: at.NEVER,
+    }
     actor.reals |= {
         at.ATTACK_POWER: stats.attack_power * share.get("attack_power", 0),
         at.SPELL_POWER: stats.spell_power * share.get("spell_power", 0),
@@ -108,20 +111,43 @@ def _build_pet(world: World, name: str, pet: Document) -> None:
         at.SWING_SPEED: 1.0,
         at.CRIT_MULTIPLIER: world.profile["crit_multiplier"],
     }
-    pointer = f"/spec/pets/{name}"
-    timer = world.timer(at.DESPAWN, at.FIRST_OTHER, actor, pointer)
+    timer = world.timer(at.DESPAWN, at.FIRST_OTHER, actor, unit.pointer)
     actor.ints[at.DESPAWN_SLOT] = timer
-    _build_swing(world, name, pet, pointer)
 
 
-def _build_swing(world: World, name: str, owner: Document, pointer: str) -> None:
-    actor = world.actors[name]
+def _build_unit(world: World, unit: Unit) -> None:
+    """Give somebody who acts a swing, resources, abilities and what decisions need."""
+    player = world.config["player"]
+    actor, pointer = unit.entity, unit.pointer
+    settings = unit.document if unit.pet else player
+    reaction = settings.get("reaction_ms", player.get("reaction_ms", 0))
     actor.ints |= {
-        at.SWING_SLOT: world.timer(at.SWING, at.FIRST_SWINGS, actor, pointer),
+        at.DECIDE_SLOT: world.timer(at.DECIDE, at.FIRST_DECISION, actor, pointer),
+        at.CAST_SLOT: world.timer(at.FINISH_CAST, at.FIRST_DECISION, actor, pointer),
+        at.QUEUE_SLOT: world.timer(at.CAST_QUEUED, at.LAST_OF_ALL, actor, pointer),
+        at.GCD_FLOOR: world.profile["gcd_floor_ms"],
+        at.REACTION: reaction,
+        at.QUEUE_WINDOW: settings.get("queue_ms", 0),
+        at.FIRST_LOOK: settings.get("first_look_ms", 0),
+        at.LOOKS_AT: at.NEVER,
+    }
+    _build_swing(world, unit)
+    for name, resource in unit.document.get("resources", {}).items():
+        _build_resource(unit, name, resource)
+    for name in unit.abilities:
+        _build_ability(world, unit, name)
+    set_range(actor, at.FIRST_OWN_ABILITY, at.END_OWN_ABILITY, list(unit.abilities.values()))
+    set_range(actor, at.FIRST_OWN_RESOURCE, at.END_OWN_RESOURCE, list(unit.resources.values()))
+
+
+def _build_swing(world: World, unit: Unit) -> None:
+    actor = unit.entity
+    actor.ints |= {
+        at.SWING_SLOT: world.timer(at.SWING, at.FIRST_SWINGS, actor, unit.pointer),
         at.SWING_AT: at.NEVER,
     }
-    if swing := owner.get("swing"):
-        origin = Origin(swing["name"], f"{pointer}/swing/effects", name)
+    if swing := unit.document.get("swing"):
+        origin = Origin(swing["name"], f"{unit.pointer}/swing/effects", unit.name)
         actor.ints |= {
             at.SWING_MS: swing["period_ms"],
             at.FIRST_SWING: swing.get("first_ms", 0),
@@ -130,10 +156,13 @@ def _build_swing(world: World, name: str, owner: Document, pointer: str) -> None
         }
 
 
-def _build_resource(entity: Entity, resource: Document) -> None:
+def _build_resource(unit: Unit, name: str, resource: Document) -> None:
+    entity = unit.resources[name]
     maximum = round(resource["maximum"] * _THOUSANDTHS)
     start = round(resource.get("start", resource["maximum"]) * _THOUSANDTHS)
     entity.ints |= {
+        at.RESOURCE_OF: unit.entity,
+        at.START: min(start, maximum),
         at.VALUE: min(start, maximum),
         at.MAXIMUM: maximum,
         at.REGEN_HASTED: int(resource.get("hasted", False)),
@@ -142,17 +171,21 @@ def _build_resource(entity: Entity, resource: Document) -> None:
     entity.reals |= {at.BASE_RATE: float(resource.get("per_second", 0))}
 
 
-def _build_ability(world: World, name: str, ability: Document) -> None:
-    entity, pointer = world.abilities[name], f"/spec/abilities/{name}"
+def _build_ability(world: World, unit: Unit, name: str) -> None:
+    ability, entity = unit.document["abilities"][name], unit.abilities[name]
+    pointer = f"{unit.pointer}/abilities/{name}"
+    off_gcd = ability.get("off_gcd", False)
     cooldown = ability.get("cooldown", {"ms": 0})
     charges = cooldown.get("charges", 1)
     below = ability.get("target_health_below_percent")
     entity.ints |= {
-        at.BUNDLE: bundle(world, ability["effects"], Origin(name, f"{pointer}/effects")),
+        at.CASTER: unit.entity,
+        at.BUNDLE: bundle(world, ability["effects"], Origin(name, f"{pointer}/effects", unit.name)),
         at.CAST_MS: ability.get("cast_ms", 0),
         at.GCD_MS: ability.get("gcd_ms", world.profile["gcd_ms"]),
         at.GCD_HASTED: int(ability.get("gcd_hasted", True)),
-        at.OFF_GCD: int(ability.get("off_gcd", False)),
+        at.OFF_GCD: int(off_gcd),
+        at.WAITS_FOR_GCD: int(ability.get("needs_gcd", not off_gcd)),
         at.COOLDOWN: cooldown["ms"],
         at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),
         at.MAX_CHARGES: charges,
@@ -166,14 +199,16 @@ def _build_ability(world: World, name: str, ability: Document) -> None:
         at.CAST_FACTOR: 1.0,
     }
     for resource, cost in ability.get("cost", {}).items():
-        entity.ints[at.COST_RESOURCE] = world.find("resource", resource, f"{pointer}/cost")
+        payer = world.find("resource", resource, f"{pointer}/cost", unit.name)
+        entity.ints[at.COST_RESOURCE] = payer
         entity.ints[at.COST] = round(cost * _THOUSANDTHS)
 
 
 def _build_aura(world: World, name: str, aura: Document) -> None:
     entity, pointer = world.auras[name], f"/spec/auras/{name}"
-    if aura["on"] not in ("target", *world.actors):
-        world.report.unknown(f"{pointer}/on", "place", aura["on"], ("target", *world.actors))
+    places = ("target", *world.known("actor"))
+    if aura["on"] not in places:
+        world.report.unknown(f"{pointer}/on", "place", aura["on"], places)
     entity.ints |= {
         at.MAX_STACKS: aura.get("stacks", 1),
         at.DURATION: aura.get("duration_ms", at.NEVER),
@@ -240,7 +275,8 @@ def _listen(world: World) -> None:
                 link = Entity(at.LINK_SIZE, {at.LISTENER: world.procs[name]})
                 link.ints[at.EVENT_MASK] = mask
                 heard.setdefault(id(entity), []).append(link)
-    for entity in (*world.abilities.values(), *world.sources.values()):
+    abilities = [entity for unit in world.units.values() for entity in unit.abilities.values()]
+    for entity in (*abilities, *world.sources.values()):
         links = heard.get(id(entity), [])
         set_range(entity, at.FIRST_LINK, at.END_LINK, links)
         world.links += links
@@ -249,12 +285,12 @@ def _listen(world: World) -> None:
 def _emitters(world: World, name: str, events: list[str], pointer: str) -> list[tuple[Entity, int]]:
     mask = sum({_EVENT_MASKS[event] for event in events})
     found = [entity for (_, called), entity in world.sources.items() if called == name]
-    if name in world.abilities:
-        found.append(world.abilities[name])
+    cast = [unit.abilities[name] for unit in world.units.values() if name in unit.abilities]
+    found += cast
     if not found:
-        known = {*world.abilities, *(called for _, called in world.sources)}
+        known = {*world.known("ability"), *(called for _, called in world.sources)}
         world.report.unknown(pointer, "ability", name, known)
-    if "cast" in events and name not in world.abilities:
+    elif "cast" in events and not cast:
         world.report.add(pointer, f"{name!r} is never cast", "use 'hit', 'crit', 'tick'")
     return [(entity, mask) for entity in found]
 
@@ -265,8 +301,11 @@ def _place(world: World) -> Image:
     tree = Entity(2 * leaves, dict.fromkeys(range(2 * leaves), EMPTY))
     pending = Entity(at.PENDING_CAPACITY)
     image.place([world.fight, tree, *world.streams.values()])
-    for kind in (world.actors, world.abilities, world.auras, world.resources, world.procs):
-        image.place(list(kind.values()))
+    units = world.units.values()
+    abilities = [entity for unit in units for entity in unit.abilities.values()]
+    resources = [entity for unit in units for entity in unit.resources.values()]
+    image.place([unit.entity for unit in units])
+    image.place([*abilities, *resources, *world.auras.values(), *world.procs.values()])
     image.place([*world.sources.values(), *world.effects])
     world.fight.ints[at.CHANGEABLE_END] = image.size
     image.place([*world.bundles, *world.stats, *world.modifiers, *world.links, *world.slots])
@@ -278,15 +317,8 @@ def _place(world: World) -> Image:
         at.FIRST_SLOT: world.slots[0],
         at.PENDING: pending,
     }
-    _set_ranges(world)
+    set_range(world.fight, at.FIRST_ACTOR, at.END_ACTOR, [unit.entity for unit in units])
+    set_range(world.fight, at.FIRST_ABILITY, at.END_ABILITY, abilities)
+    set_range(world.fight, at.FIRST_RESOURCE, at.END_RESOURCE, resources)
+    set_range(world.fight, at.FIRST_AURA, at.END_AURA, list(world.auras.values()))
     return image
-
-
-def _set_ranges(world: World) -> None:
-    for first, end, entities in (
-        (at.FIRST_ACTOR, at.END_ACTOR, world.actors),
-        (at.FIRST_ABILITY, at.END_ABILITY, world.abilities),
-        (at.FIRST_AURA, at.END_AURA, world.auras),
-        (at.FIRST_RESOURCE, at.END_RESOURCE, world.resources),
-    ):
-        set_range(world.fight, first, end, list(entities.values()))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.character import character
+from node.engine.combat.code import Code
 from node.engine.combat.image import Entity
 from node.engine.combat.kernels import agenda
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from node.engine.combat.shapes import Report
 
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 PLAYER = "player"
 MOST_ROWS = 8  #: of a tally; the targets from the eighth on are counted together
+
+
+@dataclass(eq=False)
+class Unit:
+    """Who acts: the player, a pet, or one of several copies of a pet."""
+
+    name: str
+    pet: str  #: what it is called in the spec and reported under; empty for the player
+    document: Document  #: with its abilities, resources, swing and, for a pet, rotation
+    pointer: str
+    entity: Entity
+    abilities: dict[str, Entity]
+    resources: dict[str, Entity]
 
 
 class World:
@@ -31,11 +46,13 @@ class World:
         self.spec: Document = config["spec"]
         self.profile: Document = config["profile"]
         self.character = character(self.profile, self.spec, config["player"])
+        self.code = Code()
         self.fight = Entity(at.FIGHT_SIZE)
-        self.actors = {name: Entity(at.ACTOR_SIZE) for name in (PLAYER, *self.pets)}
-        self.abilities = {name: Entity(at.ABILITY_SIZE) for name in self.spec["abilities"]}
+        self.units = {unit.name: unit for unit in self._units()}
+        self.actors = {name: unit.entity for name, unit in self.units.items()}
+        self.abilities = self.units[PLAYER].abilities
         self.auras = {name: Entity(at.AURA_SIZE) for name in self.spec.get("auras", {})}
-        self.resources = {name: Entity(at.RESOURCE_SIZE) for name in self.spec["resources"]}
+        self.resources = self.units[PLAYER].resources
         self.procs = {name: Entity(at.PROC_SIZE) for name in self.spec.get("procs", {})}
         self.sources: dict[tuple[str, str], Entity] = {}
         self.tallies: dict[tuple[str, str], Entity] = {}
@@ -55,17 +72,44 @@ class World:
         pets: Document = self.spec.get("pets", {})
         return pets
 
-    def find(self, kind: str, name: str, pointer: str) -> Entity:
-        """Give an entity by name, or report that there is none and give one that is not used."""
-        known: dict[str, Entity] = {
-            "ability": self.abilities,
-            "actor": self.actors,
+    def _units(self) -> Iterator[Unit]:
+        yield _unit(PLAYER, "", self.spec, "/spec")
+        for pet, document in self.pets.items():
+            for number in range(1, document.get("count", 1) + 1):
+                name = pet if number == 1 else f"{pet}.{number}"
+                yield _unit(name, pet, document, f"/spec/pets/{pet}")
+
+    def copies(self, actor: str) -> list[Unit]:
+        """Give the player, or every copy of a pet."""
+        if actor == PLAYER:
+            return [self.units[PLAYER]]
+        return [unit for unit in self.units.values() if unit.pet == actor]
+
+    def known(self, kind: str, actor: str = PLAYER) -> dict[str, Entity]:
+        """Give the entities of a kind by the names that an actor's document may use.
+
+        What is its own goes before what is the player's; `wolf.focus` is a certain pet's.
+        Pets cast only what is their own; the player may let a pet cast.
+        """
+        if kind == "spell" and actor != PLAYER:
+            return self.units[actor].abilities
+        if kind in ("ability", "spell", "resource"):
+            found: dict[str, Entity] = {}
+            for pet in self.pets:
+                own = _own(self.units[pet], kind)
+                found |= {f"{pet}.{name}": entity for name, entity in own.items()}
+            return found | _own(self.units[PLAYER], kind) | _own(self.units[actor], kind)
+        return {
+            "actor": {PLAYER: self.actors[PLAYER], **{pet: self.actors[pet] for pet in self.pets}},
             "aura": self.auras,
-            "pet": {name: self.actors[name] for name in self.pets},
-            "resource": self.resources,
+            "pet": {pet: self.actors[pet] for pet in self.pets},
         }[kind]
+
+    def find(self, kind: str, name: str, pointer: str, actor: str = PLAYER) -> Entity:
+        """Give an entity by name, or report that there is none and give one that is not used."""
+        known = self.known(kind, actor)
         if name not in known:
-            self.report.unknown(pointer, kind, name, known)
+            self.report.unknown(pointer, "ability" if kind == "spell" else kind, name, known)
         return known.get(name, Entity(at.AURA_SIZE))
 
     def source(self, actor: str, name: str) -> Entity:
@@ -92,3 +136,13 @@ class World:
         columns = {at.HANDLER: handler, at.PRIORITY: priority}
         self.slots.append(Entity(at.SLOT_SIZE, {**columns, at.ENTITY: entity}))
         return len(self.slots) - 1
+
+
+def _unit(name: str, pet: str, document: Document, pointer: str) -> Unit:
+    abilities = {name: Entity(at.ABILITY_SIZE) for name in document.get("abilities", {})}
+    resources = {name: Entity(at.RESOURCE_SIZE) for name in document.get("resources", {})}
+    return Unit(name, pet, document, pointer, Entity(at.ACTOR_SIZE), abilities, resources)
+
+
+def _own(unit: Unit, kind: str) -> dict[str, Entity]:
+    return unit.resources if kind == "resource" else unit.abilities

@@ -1,4 +1,4 @@
-"""The player and the pets: arriving, swinging, leaving."""
+"""The player and the pets: arriving, swinging, looking, leaving."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTIVE,
+    ACTOR_SIZE,
     ARRIVED,
+    CAST_ENDS,
+    CAST_SLOT,
+    CASTING,
     CHANGED,
+    COPIES,
+    DECIDE_SLOT,
     DESPAWN_AT,
     DESPAWN_SLOT,
+    END_LINE,
+    FIRST_LINE,
+    FIRST_LOOK,
     FIRST_SWING,
+    GCD_ENDS,
+    LOOKS_AT,
     NEVER,
     NO_TARGET,
     NOTHING,
@@ -23,6 +34,8 @@ from node.engine.combat.kernels.layout import (
     PET_ARRIVED,
     PET_LEFT,
     PRESENT,
+    QUEUE_SLOT,
+    REACTION,
     SUMMONS,
     SWING_AT,
     SWING_BUNDLE,
@@ -31,20 +44,25 @@ from node.engine.combat.kernels.layout import (
 )
 from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
+from node.engine.combat.kernels.resources import own_resources, refill, settle
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
 
 
 @kernel
-def arrive(ints: Integers, actor: int) -> None:
-    """Start to fight; the first swing follows after `FIRST_SWING`."""
+def arrive(ints: Integers, reals: Reals, actor: int) -> None:
+    """Start to fight; the first swing follows after `FIRST_SWING`, the first look alike."""
     ints[actor + ACTIVE] = 1
     ints[actor + ARRIVED] = ints[NOW]
     record(ints, PET_ARRIVED, actor, NO_TARGET, 0, 0)
+    for resource in own_resources(ints, actor):
+        refill(ints, reals, resource)
     if ints[actor + SWING_BUNDLE] != NOTHING:
         ints[actor + SWING_AT] = ints[NOW] + ints[actor + FIRST_SWING]
         schedule(ints, ints[actor + SWING_SLOT], ints[actor + SWING_AT])
+    if ints[actor + FIRST_LINE] != ints[actor + END_LINE]:
+        look_at(ints, actor, ints[NOW] + ints[actor + FIRST_LOOK])
 
 
 @kernel
@@ -54,26 +72,84 @@ def swing(ints: Integers, reals: Reals, actor: int) -> None:
     ints[actor + SWING_AT] = ints[NOW] + max(1, period)
     schedule(ints, ints[actor + SWING_SLOT], ints[actor + SWING_AT])
     push(ints, reals, ints[actor + SWING_BUNDLE], 1.0)
+    react(ints, actor)
 
 
 @kernel
-def summon(ints: Integers, sums: Integers, pet: int, duration: int) -> None:
-    """Call a pet for a time; one that is there stays for the new time."""
-    sums[pet + SUMMONS] += 1
-    if not ints[pet + ACTIVE]:
-        arrive(ints, pet)
-    ints[pet + DESPAWN_AT] = ints[NOW] + duration
-    schedule(ints, ints[pet + DESPAWN_SLOT], ints[pet + DESPAWN_AT])
+def look_at(ints: Integers, actor: int, at: int) -> None:
+    """Set when an actor looks at the rotation."""
+    ints[actor + LOOKS_AT] = at
+    schedule(ints, ints[actor + DECIDE_SLOT], at)
+
+
+@kernel
+def free_at(ints: Integers, actor: int) -> int:
+    """Give when neither a cast nor the GCD holds an actor, now or later."""
+    return max(ints[NOW], ints[actor + GCD_ENDS], ints[actor + CAST_ENDS])
+
+
+@kernel
+def look_later(ints: Integers, actor: int) -> None:
+    """Let an actor with a reaction time that has nothing to do look again after it, once free."""
+    reaction = ints[actor + REACTION]
+    if reaction > 0:
+        look_at(ints, actor, max(ints[NOW] + reaction, free_at(ints, actor)))
+
+
+@kernel
+def react(ints: Integers, actor: int) -> None:
+    """Let an actor with a reaction time look again that much later, if not sooner."""
+    at = ints[NOW] + ints[actor + REACTION]
+    if ints[actor + REACTION] > 0 and ints[actor + LOOKS_AT] > at:
+        look_at(ints, actor, at)
+
+
+@kernel
+def summon(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, reals: Reals, sums: Integers, pet: int, count: int, duration: int
+) -> None:
+    """Call copies of a pet for a time; 0 calls all, and those who are there stay for the new time.
+
+    When more are called than are away, those who would leave first stay on instead.
+    """
+    for _ in range(count if count > 0 else ints[pet + COPIES]):
+        copy = next_copy(ints, pet)
+        sums[copy + SUMMONS] += 1
+        if not ints[copy + ACTIVE]:
+            arrive(ints, reals, copy)
+        ints[copy + DESPAWN_AT] = ints[NOW] + duration
+        schedule(ints, ints[copy + DESPAWN_SLOT], ints[copy + DESPAWN_AT])
     ints[CHANGED] = 1
 
 
 @kernel
-def despawn(ints: Integers, sums: Integers, pet: int) -> None:
-    """Let a pet leave."""
+def next_copy(ints: Integers, pet: int) -> int:
+    """Give the first copy of a pet that is away, else the one who leaves first."""
+    found = pet
+    for copy in range(pet, pet + ints[pet + COPIES] * ACTOR_SIZE, ACTOR_SIZE):
+        if not ints[copy + ACTIVE]:
+            return copy
+        if ints[copy + DESPAWN_AT] < ints[found + DESPAWN_AT]:
+            found = copy
+    return found
+
+
+@kernel
+def despawn(ints: Integers, reals: Reals, sums: Integers, pet: int) -> None:
+    """Let a pet leave, in the middle of what it does."""
+    for resource in own_resources(ints, pet):
+        settle(ints, reals, sums, resource)
     sums[pet + PRESENT] += ints[NOW] - ints[pet + ARRIVED]
     record(ints, PET_LEFT, pet, NO_TARGET, 0, 0)
     ints[pet + ACTIVE] = 0
     ints[pet + SWING_AT] = NEVER
+    ints[pet + LOOKS_AT] = NEVER
+    ints[pet + CASTING] = NOTHING
+    ints[pet + CAST_ENDS] = ints[NOW]
+    ints[pet + GCD_ENDS] = ints[NOW]
     cancel(ints, ints[pet + SWING_SLOT])
     cancel(ints, ints[pet + DESPAWN_SLOT])
+    cancel(ints, ints[pet + DECIDE_SLOT])
+    cancel(ints, ints[pet + CAST_SLOT])
+    cancel(ints, ints[pet + QUEUE_SLOT])
     ints[CHANGED] = 1

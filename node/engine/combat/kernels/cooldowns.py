@@ -8,6 +8,7 @@ import numpy as np
 
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
+    CASTER,
     CHANGED,
     CHARGES,
     COOLDOWN,
@@ -16,7 +17,6 @@ from node.engine.combat.kernels.layout import (
     MAX_CHARGES,
     NEVER,
     NOW,
-    PLAYER,
     RECHARGE_AT,
 )
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def recharge_time(ints: Integers, reals: Reals, ability: int) -> int:
     """Give how long a charge takes to return at the present haste."""
     if ints[ability + COOLDOWN_HASTED]:
-        return int(np.rint(ints[ability + COOLDOWN] / reals[ints[PLAYER] + HASTE]))
+        return int(np.rint(ints[ability + COOLDOWN] / reals[ints[ability + CASTER] + HASTE]))
     return ints[ability + COOLDOWN]
 
 

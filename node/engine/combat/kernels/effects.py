@@ -16,6 +16,7 @@ from node.engine.combat.kernels.layout import (
     AMOUNT,
     APPLY,
     AREA,
+    COUNT,
     DEAL,
     EFFECT_SIZE,
     END_EFFECT,
@@ -74,4 +75,4 @@ def carry_out(ints: Integers, reals: Reals, sums: Integers, effect: int) -> None
     elif kind == REMOVE:
         remove_stacks(ints, reals, sums, thing, amount)
     elif kind == SUMMON:
-        summon(ints, sums, thing, amount)
+        summon(ints, reals, sums, thing, ints[effect + COUNT], amount)

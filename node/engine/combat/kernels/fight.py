@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from node.engine.combat.kernels.actions import decide, finish_cast, look_again
+from node.engine.combat.kernels.actions import finish_cast
 from node.engine.combat.kernels.actors import arrive, despawn, swing
-from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, schedule, slot_of
+from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, slot_of
 from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
+from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
 from node.engine.combat.kernels.jit import columns, kernel
 from node.engine.combat.kernels.layout import (
@@ -18,10 +19,10 @@ from node.engine.combat.kernels.layout import (
     ACTOR_SIZE,
     ARRIVED,
     AURA_SIZE,
+    CAST_QUEUED,
     CHANGEABLE_END,
     DAMAGE_DONE,
     DECIDE,
-    DECIDE_SLOT,
     DESPAWN,
     END_ABILITY,
     END_ACTOR,
@@ -148,8 +149,7 @@ def start(ints: Integers, reals: Reals) -> None:
         ints[ability + USABLE_FROM] = execute_phase(ints, reals[ability + HEALTH_BELOW])
     for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
         if ints[actor + ACTIVE]:
-            arrive(ints, actor)
-    schedule(ints, ints[DECIDE_SLOT], 0)
+            arrive(ints, reals, actor)
 
 
 @kernel
@@ -165,7 +165,7 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
     """Let a timer ring; each handler sets its timer again or stops it."""
     handler, entity = ints[slot + HANDLER], ints[slot + ENTITY]
     if handler == DECIDE:
-        decide(evaluate, ints, reals, sums)
+        decide(evaluate, ints, reals, sums, entity)
     elif handler == SWING:
         swing(ints, reals, entity)
     elif handler == TICK:
@@ -173,9 +173,11 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
     elif handler == EXPIRE:
         expire_aura(ints, reals, sums, entity)
     elif handler == FINISH_CAST:
-        finish_cast(ints, reals, sums)
+        finish_cast(ints, reals, sums, entity)
+    elif handler == CAST_QUEUED:
+        cast_queued(ints, reals, sums, entity)
     elif handler == DESPAWN:
-        despawn(ints, sums, entity)
+        despawn(ints, reals, sums, entity)
 
 
 @kernel

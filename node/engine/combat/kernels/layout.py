@@ -22,46 +22,34 @@ PENDING = 8  #: offset of the queue of bundles to carry out
 PENDING_HEAD = 9
 PENDING_TAIL = 10
 CHANGED = 11  #: whether something happened that a condition may ask about
-GCD_ENDS = 12
-CAST_ENDS = 13
-CASTING = 14
-CAST_COST = 15
-LAST_ACTION_AT = 16
-ACTIONS_AT_ONCE = 17
-FAILURE = 18
-FAILED_AT = 19
-DAMAGE_DONE = 20
-TARGETS = 21
-FIRST_LINE = 22
-END_LINE = 23
-DECIDE_SLOT = 25
-CAST_SLOT = 26
-PLAYER = 27
-LENGTH_STREAM = 28
-MEAN_LENGTH = 29
-GCD_FLOOR = 30
-LAST_CAST = 31
-FIRST_ABILITY = 32
-END_ABILITY = 33
-FIRST_AURA = 34
-END_AURA = 35
-FIRST_RESOURCE = 36
-END_RESOURCE = 37
-FIRST_ACTOR = 38
-END_ACTOR = 39
-LAST_GCD_CASTS = 40  #: the last ability on the GCD, the one before, ...
-GCD_HISTORY = 4
-FIRST_OFF_GCD = 24  #: links to the abilities of the rotation that ignore the GCD
-END_OFF_GCD = 45
-CHANGEABLE_END = 44  #: what lies before this offset is fresh in every fight
-LAST_ROW = 46  #: of every tally: what more targets than rows suffer is counted together
-BUCKET = 47  #: where the damage of this part of the fight is added up
-BUCKET_ENDS = 48
-BUCKET_MS = 49
-LAST_BUCKET = 50
-DAMAGE_BOOKED = 51  #: how much of the damage done is in a bucket
-LOG = 52  #: where the next record of the combat log goes, NOTHING when none is kept
-LOG_END = 55
+FAILURE = 12
+FAILED_AT = 13
+DAMAGE_DONE = 14
+TARGETS = 15
+PLAYER = 16
+LENGTH_STREAM = 17
+MEAN_LENGTH = 18
+LAST_ACTION_AT = 19
+ACTIONS_AT_ONCE = 20
+FIRST_WATCHER = 21  #: links to the actors who look again whenever something changes
+END_WATCHER = 22
+FIRST_ABILITY = 23
+END_ABILITY = 24
+FIRST_AURA = 25
+END_AURA = 26
+FIRST_RESOURCE = 27
+END_RESOURCE = 28
+FIRST_ACTOR = 29
+END_ACTOR = 30
+CHANGEABLE_END = 31  #: what lies before this offset is fresh in every fight
+LAST_ROW = 32  #: of every tally: what more targets than rows suffer is counted together
+BUCKET = 33  #: where the damage of this part of the fight is added up
+BUCKET_ENDS = 34
+BUCKET_MS = 35
+LAST_BUCKET = 36
+DAMAGE_BOOKED = 37  #: how much of the damage done is in a bucket
+LOG = 38  #: where the next record of the combat log goes, NOTHING when none is kept
+LOG_END = 39
 # reals:
 ARMOR_FACTOR = 0
 LENGTH_VARIATION = 1
@@ -69,7 +57,7 @@ LENGTH_VARIATION = 1
 EVENTS = 0
 FIGHT_SIZE = 56
 
-# Who deals damage: the player or a pet. ints:
+# Who acts: the player, a pet, or one copy of a pet. ints:
 ACTIVE = 0
 SWING_SLOT = 1
 SWING_MS = 2
@@ -79,7 +67,32 @@ DESPAWN_SLOT = 5
 DESPAWN_AT = 6
 ARRIVED = 7
 FIRST_SWING = 8
-KEEPS_SWING = 9  #: whether a change of speed counts from the next swing on
+DECIDE_SLOT = 9
+CAST_SLOT = 10
+FIRST_LINE = 11
+END_LINE = 12
+GCD_ENDS = 13
+GCD_FLOOR = 14
+CAST_ENDS = 15
+CASTING = 16
+CAST_COST = 17
+FIRST_OWN_ABILITY = 18
+END_OWN_ABILITY = 19
+FIRST_OWN_RESOURCE = 20
+END_OWN_RESOURCE = 21
+FIRST_OFF_GCD = 22  #: links to the abilities of the rotation that ignore the GCD
+END_OFF_GCD = 23
+REACTION = 24  #: 0: looks at once at all that changes; else how long it takes to look again
+QUEUE_WINDOW = 25  #: how long before it is ready an ability may be chosen
+QUEUE_SLOT = 26
+QUEUED = 27  #: the line whose ability waits to be ready
+LOOKS_AT = 28  #: when it looks again, if it does not look at once
+COPIES = 29  #: of the first copy: how many there are, one behind the other
+FIRST_LOOK = 30  #: how long after its arrival it acts
+KEEPS_SWING = 31  #: whether a change of speed counts from the next swing on
+LAST_CAST = 32
+LAST_GCD_CASTS = 33  #: the last ability on the GCD, the one before, ...
+GCD_HISTORY = 4
 # reals:
 ATTACK_POWER = 0
 SPELL_POWER = 1
@@ -93,7 +106,7 @@ PACE_SEEN = 8
 # sums:
 PRESENT = 0
 SUMMONS = 1
-ACTOR_SIZE = 10
+ACTOR_SIZE = 48
 
 # What the rotation can cast. ints:
 FIRST_LINK = 0  #: of the procs that listen
@@ -113,13 +126,15 @@ OFF_GCD = 13
 USABLE_FROM = 14
 CAST_AT = 15  #: when it was last cast
 CASTS_NOW = 16
+CASTER = 17
+WAITS_FOR_GCD = 18
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
 CAST_FACTOR = 2
 # sums:
 CASTS = 0
-ABILITY_SIZE = 18
+ABILITY_SIZE = 24
 
 # Buffs, debuffs and damage over time. ints:
 STACKS = 0
@@ -162,6 +177,8 @@ VALUE = 0
 MAXIMUM = 1
 SINCE = 2
 REGEN_HASTED = 3
+RESOURCE_OF = 4  #: the actor whose resource it is
+START = 5
 # reals:
 RATE = 0  #: thousandths per millisecond
 BASE_RATE = 1
@@ -171,7 +188,7 @@ GAINED = 0
 OVERFLOW = 1
 SPENT = 2
 CAPPED = 3
-RESOURCE_SIZE = 4
+RESOURCE_SIZE = 6
 
 # A number that auras modify. ints:
 CELL = 0  #: its place in reals
@@ -249,6 +266,7 @@ CRIT_STREAM = 7
 VARIANCE_STREAM = 8
 USES_SNAPSHOT = 9
 IS_TICK = 10
+COUNT = 11
 # reals:
 FLAT = 0
 PER_ATTACK_POWER = 1
@@ -256,7 +274,7 @@ PER_SPELL_POWER = 2
 VARIANCE = 3
 SNAPSHOT_POWER = 4
 SNAPSHOT_CRIT = 5
-EFFECT_SIZE = 11
+EFFECT_SIZE = 12
 DEAL, APPLY, REMOVE, GAIN, REDUCE_COOLDOWN, ADD_CHARGES, SUMMON = range(7)
 
 # From what happens to who listens. ints:
@@ -281,8 +299,8 @@ HANDLER = 0
 ENTITY = 1
 PRIORITY = 2
 SLOT_SIZE = 3
-TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN = range(6)
-FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER = 0, 1, 3, 4
+TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED = range(7)
+FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
 
 # What ends an iteration early.
 FINE, ENDLESS_ACTIONS, ENDLESS_PROCS, TOO_MANY_EVENTS, TOO_MUCH_DAMAGE = range(5)

@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from node.engine.combat.kernels.actions import (
-    NO_FLIP,
-    cast_time,
-    castable_at,
-    cost_of,
-    gcd_of,
-)
+from node.engine.combat.kernels.actions import cast_time, castable_at, cost_of, gcd_of
 from node.engine.combat.kernels.cooldowns import charge_ready_at, recharge_time, settle_charges
+from node.engine.combat.kernels.decisions import NO_FLIP
 from node.engine.combat.kernels.jit import query
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     ACTOR_SIZE,
     CHARGES,
+    COPIES,
     DESPAWN_AT,
     END_ACTOR,
     EXPIRES,
@@ -176,11 +172,22 @@ def pet_count(ints: Integers) -> float:
 
 
 @query
+def copies_there(ints: Integers, pet: int) -> float:
+    """Give how many copies of a pet are there."""
+    found = 0
+    for copy in range(pet, pet + ints[pet + COPIES] * ACTOR_SIZE, ACTOR_SIZE):
+        found += ints[copy + ACTIVE]
+    return float(found)
+
+
+@query
 def pet_left(ints: Integers, pet: int) -> float:
-    """Give the seconds until a pet leaves; one that stays, stays to the end."""
-    if not ints[pet + ACTIVE]:
-        return 0.0
-    return until(ints, ints[pet + DESPAWN_AT] if ints[pet + DESPAWN_AT] > 0 else ints[LENGTH])
+    """Give the seconds until the last copy of a pet leaves; one that stays, stays to the end."""
+    last = 0
+    for copy in range(pet, pet + ints[pet + COPIES] * ACTOR_SIZE, ACTOR_SIZE):
+        if ints[copy + ACTIVE]:
+            last = max(last, min(ints[copy + DESPAWN_AT], ints[LENGTH]))
+    return until(ints, last)
 
 
 @query

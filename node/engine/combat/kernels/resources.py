@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
+    ACTIVE,
     BASE_RATE,
     CAPPED,
     CARRY,
     CHANGED,
+    END_OWN_RESOURCE,
+    FIRST_OWN_RESOURCE,
     GAINED,
     MAXIMUM,
     NEVER,
@@ -24,15 +27,24 @@ from node.engine.combat.kernels.layout import (
     RATE,
     REGEN_HASTED,
     RESOURCE_GAINED,
+    RESOURCE_OF,
+    RESOURCE_SIZE,
     RESOURCE_SPENT,
     SINCE,
     SPENT,
+    START,
     VALUE,
 )
 from node.engine.combat.kernels.log import record
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
+
+
+@kernel
+def own_resources(ints: Integers, actor: int) -> range:
+    """Give the offsets of the resources of an actor."""
+    return range(ints[actor + FIRST_OWN_RESOURCE], ints[actor + END_OWN_RESOURCE], RESOURCE_SIZE)
 
 
 @kernel
@@ -59,6 +71,9 @@ def settle(ints: Integers, reals: Reals, sums: Integers, resource: int) -> None:
     elapsed = ints[NOW] - ints[resource + SINCE]
     if elapsed == 0:
         return
+    if not ints[ints[resource + RESOURCE_OF] + ACTIVE]:
+        ints[resource + SINCE] = ints[NOW]
+        return
     full_at = time_until(ints, reals, resource, ints[resource + MAXIMUM])
     grown = reals[resource + RATE] * elapsed + reals[resource + CARRY]
     whole = floor(grown)
@@ -75,6 +90,14 @@ def _add(ints: Integers, sums: Integers, resource: int, added: int) -> None:
     ints[resource + VALUE] += min(added, room)
     sums[resource + GAINED] += added
     sums[resource + OVERFLOW] += max(0, added - room)
+
+
+@kernel
+def refill(ints: Integers, reals: Reals, resource: int) -> None:
+    """Let the one who arrives begin with what it starts with."""
+    ints[resource + VALUE] = ints[resource + START]
+    ints[resource + SINCE] = ints[NOW]
+    reals[resource + CARRY] = 0.0
 
 
 @kernel

@@ -18,12 +18,10 @@ from node.engine.combat.kernels.layout import (
     ADDS,
     BASE,
     CELL,
-    END_ABILITY,
     END_MODIFIER,
-    END_RESOURCE,
-    FIRST_ABILITY,
+    END_OWN_ABILITY,
     FIRST_MODIFIER,
-    FIRST_RESOURCE,
+    FIRST_OWN_ABILITY,
     HASTE,
     HASTE_SEEN,
     KEEPS_SWING,
@@ -34,14 +32,12 @@ from node.engine.combat.kernels.layout import (
     NOW,
     PACE_OF,
     PACE_SEEN,
-    PLAYER,
-    RESOURCE_SIZE,
     STACKS,
     SWING_AT,
     SWING_SLOT,
     SWING_SPEED,
 )
-from node.engine.combat.kernels.resources import set_haste
+from node.engine.combat.kernels.resources import own_resources, set_haste
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
@@ -61,18 +57,23 @@ def refresh_stat(ints: Integers, reals: Reals, sums: Integers, stat: int) -> Non
     if actor == NOTHING:
         reals[ints[stat + CELL]] = value
         return
-    settle_all_charges(ints, reals)
+    settle_own_charges(ints, reals, actor)
     reals[ints[stat + CELL]] = value
     follow_pace(ints, reals, actor)
-    if actor == ints[PLAYER]:
-        follow_haste(ints, reals, sums, actor)
+    follow_haste(ints, reals, sums, actor)
 
 
 @kernel
-def settle_all_charges(ints: Integers, reals: Reals) -> None:
+def settle_own_charges(ints: Integers, reals: Reals, actor: int) -> None:
     """Book every returned charge at the haste under which it returned."""
-    for ability in range(ints[FIRST_ABILITY], ints[END_ABILITY], ABILITY_SIZE):
+    for ability in own_abilities(ints, actor):
         settle_charges(ints, reals, ability)
+
+
+@kernel
+def own_abilities(ints: Integers, actor: int) -> range:
+    """Give the offsets of the abilities of an actor."""
+    return range(ints[actor + FIRST_OWN_ABILITY], ints[actor + END_OWN_ABILITY], ABILITY_SIZE)
 
 
 @kernel
@@ -90,14 +91,14 @@ def follow_pace(ints: Integers, reals: Reals, actor: int) -> None:
 
 
 @kernel
-def follow_haste(ints: Integers, reals: Reals, sums: Integers, player: int) -> None:
-    """Let cooldowns and regeneration follow the player's haste."""
-    haste = reals[player + HASTE]
-    factor = reals[player + HASTE_SEEN] / haste
-    reals[player + HASTE_SEEN] = haste
+def follow_haste(ints: Integers, reals: Reals, sums: Integers, actor: int) -> None:
+    """Let cooldowns and regeneration follow the haste of an actor."""
+    haste = reals[actor + HASTE]
+    factor = reals[actor + HASTE_SEEN] / haste
+    reals[actor + HASTE_SEEN] = haste
     if factor == 1.0:
         return
-    for ability in range(ints[FIRST_ABILITY], ints[END_ABILITY], ABILITY_SIZE):
+    for ability in own_abilities(ints, actor):
         rescale_cooldown(ints, ability, factor)
-    for resource in range(ints[FIRST_RESOURCE], ints[END_RESOURCE], RESOURCE_SIZE):
+    for resource in own_resources(ints, actor):
         set_haste(ints, reals, sums, resource, haste)
