@@ -26,7 +26,7 @@ def evaluate(*conditions: Any) -> list[bool]:
     assert report.problems == []
     ints, reals = image.arrays()
     ints[1] = 300_000  # the length is rolled when a fight starts
-    function = compile_source(expressions.source())
+    function = compile_source(world.code.source())
     return [function(number, ints, reals) == 1.0 for number in numbers]
 
 
