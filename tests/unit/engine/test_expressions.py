@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
 from node.engine.combat.expressions import Expressions, compile_source
+from node.engine.combat.kernels.jit import columns
 from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
 from node.engine.combat.world import World
@@ -27,7 +29,16 @@ def evaluate(*conditions: Any) -> list[bool]:
     ints, reals = image.arrays()
     ints[1] = 300_000  # the length is rolled when a fight starts
     function = compile_source(world.code.source())
-    return [function(number, ints, reals) == 1.0 for number in numbers]
+    return [value_of(function, number, ints, reals) == 1.0 for number in numbers]
+
+
+def _value_of(function: Any, number: int, ints: Any, reals: Any) -> float:
+    value: float = function(number, columns(ints), columns(reals))
+    return value
+
+
+_njit: Any = njit  # its stubs do not know that it gives a function
+value_of = _njit(_value_of)  # calls a compiled function as kernels do
 
 
 def test_operators() -> None:
@@ -264,4 +275,4 @@ def test_the_same_source_is_compiled_once() -> None:
     first = compile_source(source)
 
     assert compile_source(source) is first
-    assert first(0, np.zeros(1, np.int64), np.zeros(1)) == 41.0
+    assert value_of(first, 0, np.zeros(1, np.int64), np.zeros(1)) == 41.0
