@@ -1,0 +1,1 @@
+"""The rules of leasing as a model small enough to explore whole."""
