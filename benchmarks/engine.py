@@ -1,53 +1,116 @@
-"""How fast the combat engine is, in the terms of the field.
+"""How fast the combat engine is, in the terms of the field, for every document that ships with it.
 
-Target: at least 10,000 iterations per second on one core for Beast Mastery, 300 s, one target.
-Also shown: what a rotation costs that was never seen, how long the first result takes with kernels
-to compile (cold) and kept on disk (warm), and what a second worker adds.  Speeds are per second of
-CPU time, so that whatever else the machine does counts less; the best of several runs counts.
+Targets, on one core, 300 s, one target: 20,000 iterations per second for mists Fire, 10,000 for
+every other document; a rotation that was never seen is ready in 0.3 s; two workers do 1.9 times the
+work of one.
+
+Also shown: events, what a first result costs with kernels to compile (cold) and kept on disk
+(warm), the peak of memory, and what bounds the speed.  Speeds are per second of CPU time, so that
+whatever else the machine does counts less; the best of several runs counts.  Name documents to
+measure them alone.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from node.engine import configure_cache, get_engine
-from node.engine.configs import default_config
+from node.engine.configs import default_config, spec_names
 
-TARGET = 10_000
-ITERATIONS = 10_000
+ITERATIONS_PER_SECOND = {"mists/fire": 20_000}
+DEFAULT_ITERATIONS_PER_SECOND = 10_000
+NEVER_SEEN_SECONDS = 0.3
+SCALING = 1.9
 RUNS = 5
-FIRST_RESULT = (
-    "import sys, time; begun = time.perf_counter(); from pathlib import Path; "
-    "from node.engine import configure_cache, get_engine; "
-    "from node.engine.configs import default_config; configure_cache(Path(sys.argv[1])); "
-    "engine = get_engine('combat'); "
-    "engine.run(engine.prepare(default_config()), 1, 0, 100, lambda: False); "
-    "print(time.perf_counter() - begun)"
-)
+SECONDS_PER_RUN = 0.6
+FIRST_RESULT = """
+import resource, sys, time
+begun = time.perf_counter()
+from pathlib import Path
+from node.engine import configure_cache, get_engine
+from node.engine.configs import default_config
+configure_cache(Path(sys.argv[1]))
+engine = get_engine("combat")
+engine.run(engine.prepare(default_config(sys.argv[2])), 1, 0, 100, lambda: False)
+print(time.perf_counter() - begun)
+engine.run(engine.prepare(default_config(sys.argv[2])), 1, 100, 2000, lambda: False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
 
 
-def main() -> int:
-    """Measure, print a table and give 1 when the target is missed."""
+@dataclass
+class Measured:
+    """What was found of one document."""
+
+    name: str
+    speed: float = 0.0
+    events: float = 0.0
+    in_kernel: float = 0.0  #: part of the time
+    never_seen: float = 0.0
+    warm: float = 0.0
+    memory: float = 0.0  #: MiB
+    scaling: float = 0.0
+    missed: list[str] = field(default_factory=list)
+
+    def judge(self) -> None:
+        """Note each target that is missed, and by how much."""
+        wanted = ITERATIONS_PER_SECOND.get(self.name, DEFAULT_ITERATIONS_PER_SECOND)
+        is_soon = self.never_seen <= NEVER_SEEN_SECONDS
+        for what, found, target, is_met in (
+            ("iterations/s", self.speed, wanted, self.speed >= wanted),
+            ("s for a rotation", self.never_seen, NEVER_SEEN_SECONDS, is_soon),
+            ("times with two workers", self.scaling, SCALING, self.scaling >= SCALING),
+        ):
+            if not is_met:
+                off = 100 * abs(found / target - 1)
+                self.missed.append(
+                    f"{self.name}: {found:,.5g} {what}, target {target:,} ({off:.0f} % off)"
+                )
+
+
+def main(names: list[str]) -> int:
+    """Measure, print a table for each document and give 1 when a target is missed."""
     with tempfile.TemporaryDirectory() as directory:
-        cold, warm = first_result(directory), first_result(directory)
-        configure_cache(Path(directory))
-        speed, events = one_core()
-        show("iterations/s on one core", f"{speed:,.0f}")
-        show("events per iteration", f"{events:,.0f}")
-        show("events/s on one core", f"{speed * events:,.0f}")
-        show("simulated seconds per CPU second", f"{speed * 300:,.0f}")
-        show("a never-seen rotation, ready after", f"{never_seen_rotation():.2f} s")
+        cold, _ = first_result(directory, names[0])
         show("first result, kernels to compile", f"{cold:.1f} s")
-        show("first result, kernels on disk", f"{warm:.1f} s")
-        show("two workers do", f"{scaling():.2f} times the work of one")
-    met = speed >= TARGET
-    print(f"{'met' if met else 'MISSED'}: {speed:,.0f} iterations/s per core, target {TARGET:,}")
-    return 0 if met else 1
+        configure_cache(Path(directory))
+        found = [measure(name, directory) for name in names]
+    missed = [line for one in found for line in one.missed]
+    for line in missed:
+        print(line)
+    speeds = ", ".join(f"{one.name} {one.speed:,.0f}/s" for one in found)
+    print(f"{'MISSED' if missed else 'met'}: {speeds}")
+    return 1 if missed else 0
+
+
+def measure(name: str, cache: str) -> Measured:
+    """Measure a document and print its table."""
+    found = Measured(name)
+    found.speed, found.events, found.in_kernel = one_core(name)
+    found.never_seen = min(never_seen_rotation(name, number) for number in range(1, RUNS + 1))
+    found.warm, found.memory = first_result(cache, name)
+    found.scaling = max(scaling(name, found.speed) for _ in range(RUNS))
+    found.judge()
+    print(f"\n{name}, 300 s, one target")
+    show("iterations/s on one core", f"{found.speed:,.0f}")
+    show("events per iteration", f"{found.events:,.0f}")
+    show("events/s on one core", f"{found.speed * found.events:,.0f}")
+    show("simulated seconds per CPU second", f"{found.speed * 300:,.0f}")
+    show("a never-seen rotation, ready after", f"{found.never_seen:.2f} s")
+    show("first result, kernels on disk", f"{found.warm:.1f} s")
+    show("two workers do, times the work of one", f"{found.scaling:.2f}")
+    show("peak memory of a process", f"{found.memory:,.0f} MiB")
+    print(f"bound by: {bound(found)}")
+    return found
 
 
 def show(what: str, figure: str) -> None:
@@ -55,49 +118,101 @@ def show(what: str, figure: str) -> None:
     print(f"{what:40}{figure:>16}")
 
 
-def first_result(cache: str) -> float:
-    """Give the seconds from a fresh process's start of work to its first 100 iterations."""
-    finished = subprocess.run(
-        [sys.executable, "-c", FIRST_RESULT, cache], capture_output=True, text=True, check=True
+def bound(found: Measured) -> str:
+    """Say what an iteration's time is made of."""
+    per_event = 1e9 / found.speed / found.events
+    return (
+        f"the event loop on one core, {found.in_kernel:.0%} of the time: "
+        f"{found.events:,.0f} events of {per_event:.0f} ns one after the other, each a chain of "
+        "loads that wait for each other; the rest is adding up results"
     )
-    return float(finished.stdout)
 
 
-def one_core() -> tuple[float, float]:
-    """Give the best iterations per CPU second, and events per iteration."""
+def first_result(cache: str, name: str) -> tuple[float, float]:
+    """Give the seconds from a fresh process's start of work to 100 iterations, and its memory."""
+    finished = subprocess.run(
+        [sys.executable, "-c", FIRST_RESULT, cache, name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, memory = map(float, finished.stdout.split())
+    return seconds, memory
+
+
+def one_core(name: str) -> tuple[float, float, float]:
+    """Give the best iterations per CPU second, events per iteration, and the kernel's part."""
     engine = get_engine("combat")
-    plan = engine.prepare(default_config())
+    plan: Any = engine.prepare(default_config(name))
+    count = iterations(name)
     best, events = 0.0, 0.0
     for _ in range(RUNS):
         begun = time.process_time()
-        result = engine.run(plan, 1, 0, ITERATIONS, lambda: False)
-        best = max(best, ITERATIONS / (time.process_time() - begun))
-        events = int((result or {})["counters"]["fight.events"]) / ITERATIONS
-    return best, events
+        result = engine.run(plan, 1, 0, count, lambda: False)
+        best = max(best, count / (time.process_time() - begun))
+        events = int((result or {})["counters"]["fight.events"]) / count
+    return best, events, kernel_part(plan, count)
 
 
-def never_seen_rotation() -> float:
-    """Give the CPU seconds to prepare the default rotation with another number in it."""
-    config = default_config()
-    config["rotation"]["variables"]["frenzy_ending"]["and"][1]["<"][1] = 1.75
+def kernel_part(plan: Any, count: int) -> float:
+    """Give the part of a run's CPU time that is spent in the compiled event loop."""
+    inside = 0.0
+    simulate = plan.simulate
+
+    def timed(*arguments: Any) -> int:
+        nonlocal inside
+        begun = time.thread_time()
+        done: int = simulate(*arguments)
+        inside += time.thread_time() - begun
+        return done
+
+    watched = copy.copy(plan)
+    object.__setattr__(watched, "simulate", timed)
+    begun = time.thread_time()
+    get_engine("combat").run(watched, 1, 0, count, lambda: False)
+    return inside / (time.thread_time() - begun)
+
+
+def iterations(name: str) -> int:
+    """Give how many iterations take about as long as a run should."""
+    engine = get_engine("combat")
+    plan = engine.prepare(default_config(name))
+    count, begun = 0, time.process_time()
+    while time.process_time() - begun < SECONDS_PER_RUN:
+        engine.run(plan, 1, count, 512, lambda: False)
+        count += 512
+    return count
+
+
+def never_seen_rotation(name: str, number: int) -> float:
+    """Give the CPU seconds to prepare a rotation whose every number is another one."""
+    config = default_config(name)
+    change = number / 1024
+    config["rotation"] = json.loads(
+        json.dumps(config["rotation"]), parse_float=lambda text: float(text) + change
+    )
+    config["rotation"].setdefault("variables", {})["never_seen"] = {">": ["combat.time", change]}
+    config["rotation"]["actions"][0]["if"] = {
+        "or": [config["rotation"]["actions"][0].get("if", True), "never_seen"]
+    }
     begun = time.process_time()
     get_engine("combat").prepare(config)
     return time.process_time() - begun
 
 
-def scaling() -> float:
-    """Give how much faster two threads are than one, by the clock on the wall."""
-    alone = min(seconds(1) for _ in range(RUNS))
-    together = min(seconds(2) for _ in range(RUNS))
-    return 2 * alone / together
-
-
-def seconds(workers: int) -> float:
-    """Give how long workers take that each run as many iterations."""
+def scaling(name: str, speed: float) -> float:
+    """Give how much more two threads do than one, by the clock on the wall."""
     engine = get_engine("combat")
-    plan = engine.prepare(default_config())
+    plan = engine.prepare(default_config(name))
+    count = int(speed * SECONDS_PER_RUN)
+    alone = min(seconds(engine, plan, 1, count) for _ in range(2))
+    return 2 * alone / seconds(engine, plan, 2, count)
+
+
+def seconds(engine: Any, plan: Any, workers: int, count: int) -> float:
+    """Give how long workers take that each run as many iterations."""
     threads = [
-        threading.Thread(target=engine.run, args=(plan, 1, 0, ITERATIONS, lambda: False))
+        threading.Thread(target=engine.run, args=(plan, 1, 0, count, lambda: False))
         for _ in range(workers)
     ]
     begun = time.perf_counter()
@@ -109,4 +224,4 @@ def seconds(workers: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or list(spec_names())))

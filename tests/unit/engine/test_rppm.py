@@ -80,6 +80,27 @@ def test_expected_procs(
         assert mean == pytest.approx(expectation, abs=4 * math.sqrt(expectation / 2000))
 
 
+@pytest.mark.compiled
+def test_dense_attempts() -> None:
+    """With protection and no gap between attempts, the rate is 1.130722764 times what is stated.
+
+    In units of the mean interval the hazard is 1 up to 1.5 and then grows by 3 per unit; the mean
+    time between procs is the integral of what survives it.
+    """
+    early = 1 - math.exp(-1.5)
+    late = math.sqrt(math.pi / 6) * math.exp(1 / 6) * math.erfc(1 / math.sqrt(6))
+    factor = 1 / (early + math.exp(-1.5) * late)
+    assert factor == pytest.approx(1.130722764, abs=1e-9)
+
+    dense = document(30, 1.0, 10)
+    dense["duration_ms"] = 3_600_000
+    found = counters(dense, 10)
+
+    expected = 10 * 60 * 30 * factor
+    # the gaps are more even than those of a Poisson process, so this is more than 4 deviations
+    assert found["proc.luck.procs"] == pytest.approx(expected, abs=4 * math.sqrt(expected))
+
+
 def test_a_second_attempt_at_the_same_moment_never_procs() -> None:
     """However high the rate, the chance grows from the last attempt."""
     several = document(1000, 1.0, 1000)
