@@ -49,6 +49,26 @@ class SimulationError(EngineError):
     """An iteration of a valid config could not be finished."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One thing that happened in a fight."""
+
+    ms: int
+    event: str  #: which kind of thing, a word for programs
+    text: str
+    about: Mapping[str, Any]  #: what it was done by and to, and how much; for programs
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One iteration with its combat log."""
+
+    iteration: int
+    seed: int
+    metrics: Mapping[str, Any]  #: its result's, of one iteration
+    lines: Sequence[LogLine]
+
+
 class Plan:
     """A config made ready to run; may be used by several threads at once."""
 
@@ -78,6 +98,14 @@ class Engine(Protocol):
         self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
     ) -> dict[str, Any] | None:
         """Simulate iterations [first, first + count), or give None once `should_stop()` is true."""
+
+    def sample(
+        self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
+    ) -> tuple[dict[str, Any], list[int]] | None:
+        """Simulate as `run` does, and give the primary metric of each iteration too."""
+
+    def replay(self, plan: Plan, seed: int, iteration: int) -> Replay:
+        """Simulate one iteration and keep its combat log."""
 
     def benchmark(self, seconds: float) -> float:
         """Measure the iterations per second of one worker on the built-in config."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,21 +107,24 @@ class _Groups:
         return dict(zip(self._names, reduced.tolist(), strict=True))
 
 
-def names(world: World, lines: list[Line]) -> dict[int, str]:
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Whose something is, and what it is called."""
+
+    owner: str
+    text: str
+
+
+def names(world: World, lines: list[Line]) -> dict[int, Name]:
     """Name every entity that the log of a fight can be about, by its offset."""
-    named: dict[int, str] = {line.entity.offset: line.label for line in lines}
-    for kind in (world.actors, world.auras, world.procs):
-        named |= {entity.offset: name for name, entity in kind.items()}
+    named = {line.entity.offset: Name(PLAYER, line.label) for line in lines}
+    for kind in (world.auras, world.procs):
+        named |= {entity.offset: Name(PLAYER, name) for name, entity in kind.items()}
     for unit in world.units.values():
-        owned = {**unit.abilities, **unit.resources}
-        named |= {entity.offset: _of(unit, name) for name, entity in owned.items()}
-    for (actor, name), source in world.sources.items():
-        named[source.offset] = _of(world.units[actor], name)
+        owned = {unit.name: unit.entity, **unit.abilities, **unit.resources}
+        named |= {entity.offset: Name(unit.name, name) for name, entity in owned.items()}
+    named |= {entity.offset: Name(*key) for key, entity in world.sources.items()}
     return named
-
-
-def _of(unit: Unit, name: str) -> str:
-    return f"{unit.name}.{name}" if unit.pet else name
 
 
 def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:

@@ -6,17 +6,15 @@ import hashlib
 import json
 import threading
 import time
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from node.engine import results
 from node.engine.combat import rotation
 from node.engine.combat.counters import Counters, names
 from node.engine.combat.expressions import compile_source
-from node.engine.combat.kernels import layout as at
+from node.engine.combat.fights import LARGEST_SLICE, CombatPlan, Fights
+from node.engine.combat.journal import replay
 from node.engine.combat.kernels.fight import simulate
 from node.engine.combat.kernels.jit import SIMULATE, entry
 from node.engine.combat.schema import CONFIG
@@ -24,33 +22,18 @@ from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
 from node.engine.combat.world import World
 from node.engine.configs import default_config
-from node.engine.protocol import ConfigError, Plan, Problem, SimulationError
+from node.engine.protocol import ConfigError, Plan, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from node.engine.combat.image import IntArray, RealArray
-    from node.engine.combat.kernels.jit import Evaluate
+    from node.engine.protocol import Replay
 
 NAME = "combat"
 VERSION = "0.2.0"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
-LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
 _compiling = threading.Lock()
-_MILLISECONDS = 1000  #: per second
-
-
-@dataclass(frozen=True)
-class CombatPlan(Plan):
-    """A fight laid out and compiled; nothing in it is written to."""
-
-    ints: IntArray
-    reals: RealArray
-    simulate: Callable[..., int]
-    evaluate: Evaluate
-    counters: Counters
-    names: Mapping[int, str]  #: of abilities, lines and all else, by offset
 
 
 class CombatEngine:
@@ -107,20 +90,43 @@ class CombatEngine:
         self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
     ) -> dict[str, Any] | None:
         """Simulate iterations [first, first + count); looks at `should_stop` every 50 ms or so."""
-        if not isinstance(plan, CombatPlan):
-            raise TypeError("the plan belongs to another engine")
-        fights = _Fights(plan, seed)
+        return self._simulate(plan, seed, range(first, first + count), should_stop, lambda _: None)
+
+    def sample(
+        self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
+    ) -> tuple[dict[str, Any], list[int]] | None:
+        """Simulate as `run` does, and give the DPS of each iteration too, in thousandths."""
+        values: list[int] = []
+        iterations = range(first, first + count)
+        result = self._simulate(plan, seed, iterations, should_stop, values.extend)
+        return None if result is None else (result, values)
+
+    def _simulate(
+        self,
+        plan: Plan,
+        seed: int,
+        iterations: range,
+        should_stop: Callable[[], bool],
+        keep: Callable[[list[int]], None],
+    ) -> dict[str, Any] | None:
+        fights = Fights(_own(plan), seed)
         total = results.empty(NAME, VERSION, "dps")
         size, done = FIRST_SLICE, 0
-        while done < count:
+        while done < len(iterations):
             if should_stop():
                 return None
             begun = time.perf_counter()
-            size = min(size, count - done)
-            total = results.merge(total, fights.simulate(first + done, size))
+            size = min(size, len(iterations) - done)
+            part, per_second = fights.simulate(iterations[done], size)
+            total = results.merge(total, {**total, **part})
+            keep(per_second)
             done += size
             size = _next_size(size, time.perf_counter() - begun)
         return total
+
+    def replay(self, plan: Plan, seed: int, iteration: int) -> Replay:
+        """Simulate one iteration and keep its combat log."""
+        return replay(_own(plan), seed, iteration)
 
     def benchmark(self, seconds: float) -> float:
         """Measure iterations per second on the built-in config with a warm kernel."""
@@ -131,67 +137,6 @@ class CombatEngine:
             self.run(plan, 1, done, LARGEST_SLICE, lambda: False)
             done += LARGEST_SLICE
         return done / elapsed
-
-
-class _Fights:
-    """The arrays of one run."""
-
-    def __init__(self, plan: CombatPlan, seed: int) -> None:
-        self._plan = plan
-        self._seed = seed
-        self._ints, self._reals = plan.ints.copy(), plan.reals.copy()
-        self._sums = np.zeros(len(plan.ints), np.int64)
-        self._damage = np.zeros(LARGEST_SLICE, np.int64)
-        self._length = np.zeros(LARGEST_SLICE, np.int64)
-
-    def simulate(self, first: int, size: int) -> results.Result:
-        """Simulate some iterations and give their result."""
-        plan = self._plan
-        self._sums.fill(0)
-        finished = plan.simulate(
-            plan.evaluate,
-            plan.ints,
-            plan.reals,
-            self._ints,
-            self._reals,
-            self._sums,
-            self._seed,
-            first,
-            self._damage[:size],
-            self._length[:size],
-        )
-        if finished < size:
-            raise SimulationError(self._failure(first + finished))
-        return self._result(first, self._damage[:size], self._length[:size])
-
-    def _result(self, first: int, damage: IntArray, lengths: IntArray) -> results.Result:
-        counters = self._plan.counters
-        per_second = [
-            _rounded_quotient(dealt * _MILLISECONDS, lasted)
-            for dealt, lasted in zip(damage.tolist(), lengths.tolist(), strict=True)
-        ]
-        return {
-            **results.empty(NAME, VERSION, "dps"),
-            "iterations": len(damage),
-            "metrics": {
-                "dps": results.metric("milli", per_second, first),
-                "fight_length": results.metric("milli", lengths.tolist(), first),
-            },
-            "counters": counters.read(self._sums, damage, lengths),
-            "extremes": counters.extremes(self._sums),
-        }
-
-    def _failure(self, iteration: int) -> str:
-        line = self._plan.names.get(int(self._ints[at.FAILED_AT]), "")
-        reasons = {
-            at.ENDLESS_ACTIONS: f"the rotation acts without end in one moment, at line {line}",
-            at.ENDLESS_PROCS: "procs set each other off without end in one moment",
-            at.TOO_MANY_EVENTS: "too many events",
-            at.TOO_MUCH_DAMAGE: "more damage than can be counted",
-        }
-        moment = self._ints[at.NOW] / _MILLISECONDS
-        reason = reasons[int(self._ints[at.FAILURE])]
-        return f"iteration {iteration} failed at {moment:.3f} s: {reason}"
 
 
 def kernel() -> Callable[..., int]:
@@ -210,12 +155,14 @@ def create() -> CombatEngine:
     return CombatEngine()
 
 
+def _own(plan: Plan) -> CombatPlan:
+    if not isinstance(plan, CombatPlan):
+        raise TypeError("the plan belongs to another engine")
+    return plan
+
+
 def _next_size(size: int, seconds: float) -> int:
     return max(1, min(LARGEST_SLICE, 4 * size, int(size * SLICE_SECONDS / max(seconds, 1e-6))))
-
-
-def _rounded_quotient(a: int, b: int) -> int:
-    return (2 * a + b) // (2 * b)
 
 
 def _is_reference(document: Any) -> bool:

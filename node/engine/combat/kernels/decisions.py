@@ -39,10 +39,12 @@ from node.engine.combat.kernels.layout import (
     JUMP,
     LAST_ACTION_AT,
     LINE_ABILITY,
+    LINE_CHOSEN,
     LINE_SIZE,
     LINK_SIZE,
     LISTENER,
     NEVER,
+    NO_TARGET,
     NOTHING,
     NOW,
     OPERATION,
@@ -52,6 +54,7 @@ from node.engine.combat.kernels.layout import (
     REACTION,
     WAKE,
 )
+from node.engine.combat.kernels.log import record
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
@@ -155,6 +158,7 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
 def perform(ints: Integers, reals: Reals, sums: Integers, actor: int, line: int) -> None:
     """Do what a line says; what needs no time lets an actor look again at once."""
     sums[line + FIRED] += 1
+    record(ints, LINE_CHOSEN, line, NO_TARGET, 0, 0)
     begin(ints, reals, sums, ints[line + LINE_ABILITY])
     if ints[actor + REACTION] > 0:
         busy = ints[actor + CASTING] != NOTHING

@@ -334,4 +334,5 @@ RECORD_SIZE = 6
     PROC_HAPPENED,
     PET_ARRIVED,
     PET_LEFT,
-) = range(1, 17)
+    LINE_CHOSEN,
+) = range(1, 18)
