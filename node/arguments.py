@@ -23,7 +23,7 @@ from node.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from node.commands.command import Command
+    from node.commands.command import Argument, Command
 
 PROGRAM = "python -m node"
 EXAMPLES = """\
@@ -134,7 +134,7 @@ def command_parser(command: Command) -> Parser:
             argument.key,
             metavar=argument.metavar,
             help=argument.help,
-            nargs="?" if argument.optional else None,
+            nargs=_count_of(argument),
         )
     for option in command.options:
         add_option(parser, option)
@@ -146,6 +146,12 @@ def command_parser(command: Command) -> Parser:
         add_option(shared, option)
     shared.add_argument("--version", action="version", version=f"simpool {VERSION}")
     return parser
+
+
+def _count_of(argument: Argument) -> str | None:
+    if argument.many:
+        return "*"
+    return "?" if argument.optional else None
 
 
 def add_option(parser: argparse._ActionsContainer, option: Option) -> None:

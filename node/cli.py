@@ -63,7 +63,7 @@ def _run(words: list[str], environ: Mapping[str, str]) -> int:
         top_parser().parse_args(rest)
         return OK
     command = commands.load(name)
-    flags = vars(command_parser(command).parse_args(rest))
+    flags = vars(command_parser(command).parse_intermixed_args(rest))
     settings, values = read_call(command, flags, environ)
     context = Context(
         settings=settings,

@@ -103,6 +103,11 @@ def text(value: object) -> str:
     return value.strip()
 
 
+def words(value: object) -> tuple[str, ...]:
+    """Words with commas between them."""
+    return tuple(text(word) for word in text(value).split(","))
+
+
 def printable(longest: int) -> Callable[[object], str]:
     """A reader of text for people, `longest` characters at most."""
 

@@ -82,7 +82,8 @@ def _headline(result: Mapping[str, Any], statistics: Mapping[str, Any]) -> Text:
     return text
 
 
-def _table(title: str, *columns: str) -> Table:
+def begin_table(title: str, *columns: str) -> Table:
+    """Begin a table whose first column is text and whose others are numbers."""
     table = Table(
         title=title,
         title_justify="left",
@@ -96,7 +97,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _abilities(counters: _Counters) -> Table:
-    table = _table("Damage", "Ability", "Share", "DPS", "Casts", "Hits", "Average", "Crit")
+    table = begin_table("Damage", "Ability", "Share", "DPS", "Casts", "Hits", "Average", "Crit")
     whole = max(1, counters.total("fight.damage_milli"))
     seconds = max(1, counters.total("fight.length_ms")) / _MILLI
     for source in sorted(_sources(counters), key=lambda s: -s.damage)[:_MOST_ROWS]:
@@ -127,7 +128,7 @@ def _source(counters: _Counters, kind: str, name: str) -> _Source:
     crits = counters.total(f"{prefix}.crits") + counters.total(f"{prefix}.crit_ticks")
     pet, _, ability = name.rpartition(".")
     return _Source(
-        f"{_spoken(ability)} ({_spoken(pet)})" if pet else _spoken(ability),
+        f"{spoken(ability)} ({spoken(pet)})" if pet else spoken(ability),
         counters.total(f"{prefix}.damage_milli") / _MILLI,
         counters.mean(f"ability.{ability}.casts"),
         hits,
@@ -136,12 +137,12 @@ def _source(counters: _Counters, kind: str, name: str) -> _Source:
 
 
 def _auras(counters: _Counters) -> Table:
-    table = _table("Buffs and debuffs", "Aura", "Uptime", "Stacks", "Applied", "Refreshed")
+    table = begin_table("Buffs and debuffs", "Aura", "Uptime", "Stacks", "Applied", "Refreshed")
     whole = max(1, counters.total("fight.length_ms"))
     for name in counters.names("aura", "uptime_ms"):
         if uptime := counters.total(f"aura.{name}.uptime_ms"):
             table.add_row(
-                _spoken(name),
+                spoken(name),
                 f"{100 * uptime / whole:.1f} %",
                 f"{counters.total(f'aura.{name}.stack_ms') / uptime:.2f}",
                 f"{counters.mean(f'aura.{name}.applications'):,.1f}",
@@ -151,12 +152,12 @@ def _auras(counters: _Counters) -> Table:
 
 
 def _resources(counters: _Counters) -> Table:
-    table = _table("Resources", "Resource", "Gained", "Spent", "Wasted", "At maximum")
+    table = begin_table("Resources", "Resource", "Gained", "Spent", "Wasted", "At maximum")
     whole = max(1, counters.total("fight.length_ms"))
     for name in counters.names("resource", "gained_milli"):
         prefix = f"resource.{name}"
         table.add_row(
-            _spoken(name),
+            spoken(name),
             f"{counters.mean(f'{prefix}.gained_milli') / _MILLI:,.1f}",
             f"{counters.mean(f'{prefix}.spent_milli') / _MILLI:,.1f}",
             f"{counters.mean(f'{prefix}.overflow_milli') / _MILLI:,.1f}",
@@ -175,5 +176,6 @@ def _footer(result: Mapping[str, Any], statistics: Mapping[str, Any]) -> Text:
     )
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
+    """Give a name as people write it."""
     return name.replace("_", " ").title()

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from node.cache import verify
+from node.characters import read_character
 from node.engine import ConfigError, configure_cache, get_engine
 from node.engine.configs import default_config, spec_names
 from node.engine.results import merge
 from node.errors import CommandError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from node.client import PoolClient
     from node.config import Settings
     from node.engine import Engine, Plan
+
+Part = TypeVar("Part")
 
 MAX_ITERATIONS = 10**9
 MAX_SEED = 2**63 - 1
@@ -28,13 +32,24 @@ SMALLEST_RANGE, LARGEST_RANGE = 20, 20_000
 RANGES_PER_WORKER = 20
 
 
-def read_config(
-    source: str, duration: float | None = None, targets: int | None = None
-) -> dict[str, Any]:
-    """The config in a JSON file, or the built-in one of that name, with some values replaced."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What takes the place of parts of a config; what is None stays as it is."""
+
+    duration: float | None = None  #: seconds
+    targets: int | None = None
+    character: Path | None = None
+    rotation: Path | None = None
+
+
+UNCHANGED = Inputs()
+
+
+def read_config(source: str, inputs: Inputs = UNCHANGED) -> dict[str, Any]:
+    """The config in a JSON file, or the built-in one of that name, with some inputs replaced."""
     path = Path(source).expanduser()
     if path.is_file():
-        config = _read_file(path)
+        config = _read_file(path, "a config")
     elif source in spec_names():
         config = default_config(source)
     else:
@@ -42,22 +57,26 @@ def read_config(
             f"there is no file {source!r} and no built-in config of that name",
             advice=f"Built in are: {', '.join(spec_names())}",
         )
-    if duration is not None:
-        config["duration_ms"] = round(duration * 1000)
-    if targets is not None:
-        config["target"] = {**(config.get("target") or {}), "count": targets}
+    if inputs.duration is not None:
+        config["duration_ms"] = round(inputs.duration * 1000)
+    if inputs.targets is not None:
+        config["target"] = {**(config.get("target") or {}), "count": inputs.targets}
+    if inputs.rotation is not None:
+        config["rotation"] = _read_file(inputs.rotation, "a rotation")
+    if inputs.character is not None:
+        config = read_character(inputs.character).play(config)
     return config
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path, what: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{path} is not a config: {error}", advice="It must be a file of JSON."
+            f"{path} is not {what}: {error}", advice="It must be a file of JSON."
         ) from error
     if not isinstance(config, dict):
-        raise ConfigurationError(f"{path} is not a config: it must hold a JSON object")
+        raise ConfigurationError(f"{path} is not {what}: it must hold a JSON object")
     return config
 
 
@@ -81,41 +100,65 @@ class Simulation:
         self._plan = plan
         self._seed = seed
         self._iterations = iterations
-        self._stop = threading.Event()
 
     def run(self, workers: int, show: Callable[[int], None]) -> dict[str, Any]:
         """The merged result; `show` is told how many iterations are done, now and then."""
-        with ThreadPoolExecutor(workers, thread_name_prefix="simulation") as pool:
-            try:
-                ranges = self._ranges(workers)
-                parts = [pool.submit(self._run_range, first, count) for first, count in ranges]
-                return self._merge(parts, show)
-            finally:
-                self._stop.set()
-                pool.shutdown(cancel_futures=True)
 
-    def _merge(
-        self, parts: Sequence[Future[dict[str, Any]]], show: Callable[[int], None]
-    ) -> dict[str, Any]:
-        merged: dict[str, Any] | None = None
-        for part in as_completed(parts):
-            merged = part.result() if merged is None else merge(merged, part.result())
-            show(int(merged["iterations"]))
-        if merged is None:
-            raise CommandError("there was nothing to simulate")
-        return merged
+        def work(first: int, count: int, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+            return self._engine.run(self._plan, self._seed, first, count, should_stop)
 
-    def _ranges(self, workers: int) -> Iterator[tuple[int, int]]:
-        share = self._iterations // (workers * RANGES_PER_WORKER)
-        size = min(max(share, SMALLEST_RANGE), LARGEST_RANGE)
-        for first in range(0, self._iterations, size):
-            yield first, min(size, self._iterations - first)
+        return run_ranges(self._iterations, workers, work, merge, show)
 
-    def _run_range(self, first: int, count: int) -> dict[str, Any]:
-        result = self._engine.run(self._plan, self._seed, first, count, self._stop.is_set)
-        if result is None:
+
+def run_ranges(
+    iterations: int,
+    workers: int,
+    work: Callable[[int, int, Callable[[], bool]], Part | None],
+    add: Callable[[Part, Part], Part],
+    show: Callable[[int], None],
+) -> Part:
+    """Let threads work off `[0, iterations)` in ranges, and add up what comes of them.
+
+    `work` is given the first iteration of a range, how many it holds, and a function that tells
+    when to stop, and gives None if it did. `add` must not mind the order.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(workers, thread_name_prefix="simulation") as pool:
+        try:
+            parts = {
+                pool.submit(work, first, count, stop.is_set): count
+                for first, count in _ranges(iterations, workers)
+            }
+            return _added(parts, add, show)
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _added(
+    parts: Mapping[Future[Part | None], int],
+    add: Callable[[Part, Part], Part],
+    show: Callable[[int], None],
+) -> Part:
+    total: Part | None = None
+    done = 0
+    for future in as_completed(parts):
+        part = future.result()
+        if part is None:
             raise CommandError("the simulation was stopped")
-        return result
+        total = part if total is None else add(total, part)
+        done += parts[future]
+        show(done)
+    if total is None:
+        raise CommandError("there was nothing to simulate")
+    return total
+
+
+def _ranges(iterations: int, workers: int) -> Iterator[tuple[int, int]]:
+    share = iterations // (workers * RANGES_PER_WORKER)
+    size = min(max(share, SMALLEST_RANGE), LARGEST_RANGE)
+    for first in range(0, iterations, size):
+        yield first, min(size, iterations - first)
 
 
 async def stored_config(

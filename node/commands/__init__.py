@@ -25,6 +25,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "result": "show the result of a job, and check it",
         "sim": "run a simulation on this machine alone",
         "import-simc": "make a config of a SimulationCraft character",
+        "replay": "print the combat log of one fight",
         "bench": "measure how fast this machine simulates",
         "doctor": "check everything a node needs, and say what to fix",
     }

@@ -53,12 +53,13 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """A word the command takes without a flag."""
+    """A word the command takes without a flag; with `many`, a list of any number of them."""
 
     key: str
     metavar: str
     help: str
     optional: bool = False
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

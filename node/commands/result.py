@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 from typing import TYPE_CHECKING, Any
 
 from node.commands.command import Argument, Command, Context, signed_in
 from node.commands.jobs import find_job
-from node.commands.show import progress_bar
+from node.commands.show import check_output, csv_option, progress_bar
 from node.commands.wait import finish, show_job_result
-from node.engine.results import digest, statistics
+from node.engine.results import digest
 from node.errors import CommandError
 from node.jobs import read_job
 from node.options import Option, switch
@@ -26,35 +25,17 @@ def run(context: Context) -> int:
 
 
 async def _result(context: Context) -> int:
+    check_output(context)
     async with signed_in(context) as client:
         job_id = await find_job(client, context.values["id"] or "last")
         if context.values["wait"]:
             await finish(context, client, job_id)
         job = await read_job(client, job_id)
-        if context.values["csv"]:
-            _write_csv(context, job)
-        elif not context.values["wait"] and not context.values["verify"]:
+        if not context.values["wait"] and not context.values["verify"]:
             show_job_result(context, job)
         if context.values["verify"]:
             await _verify(context, client, job)
     return 0
-
-
-def _write_csv(context: Context, job: dict[str, Any]) -> None:
-    """One line for each metric and figure, and one for each counter."""
-    result = _final(job)["result"]
-    writer = csv.writer(context.out.file)
-    writer.writerow(("kind", "name", "figure", "value"))
-    for name, figures in statistics(result)["metrics"].items():
-        writer.writerows(("metric", name, key, value) for key, value in _flat(figures).items())
-    for name, value in result.get("counters", {}).items():
-        writer.writerow(("counter", name, "count", value))
-
-
-def _flat(figures: dict[str, Any]) -> dict[str, Any]:
-    percentiles = figures.get("percentiles", {})
-    plain = {key: value for key, value in figures.items() if key != "percentiles"}
-    return plain | {f"p{key}": value for key, value in percentiles.items()}
 
 
 def _final(job: dict[str, Any]) -> dict[str, Any]:
@@ -117,14 +98,7 @@ COMMAND = Command(
             default=False,
             help="wait until the job has ended",
         ),
-        Option(
-            key="csv",
-            group="result",
-            read=switch,
-            wanted="yes or no",
-            default=False,
-            help="write comma-separated values",
-        ),
+        csv_option("result"),
         Option(
             key="verify",
             group="result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ from rich.progress import (
 )
 
 from node.engine.results import digest, statistics
+from node.errors import ConfigurationError
+from node.options import Option, switch
 from node.report import result_table
+from node.spreadsheet import write_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,10 +78,36 @@ class _Lines:
             self._context.say(f"{words}, {note}" if note else words)
 
 
+def rate(done: int, started: float) -> str:
+    """How many iterations a second were done since a reading of `time.perf_counter`."""
+    return f"{done / max(time.perf_counter() - started, 1e-9):,.0f}/s"
+
+
+def csv_option(group: str) -> Option:
+    """The switch to comma-separated values."""
+    return Option(
+        key="csv",
+        group=group,
+        read=switch,
+        wanted="yes or no",
+        default=False,
+        help="write comma-separated values",
+    )
+
+
+def check_output(context: Context) -> None:
+    """Raise ConfigurationError where two forms of output are asked for at once."""
+    if context.as_json and context.values.get("csv"):
+        raise ConfigurationError("--json and --csv are two forms of the same: choose one")
+
+
 def print_result(
     context: Context, result: Mapping[str, Any], about: Mapping[str, Any] | None = None
 ) -> None:
-    """A result as a table that a player can read, or as JSON with its statistics and digest."""
+    """A result as a table that a player can read, as CSV, or as JSON with statistics and digest."""
+    if context.values.get("csv"):
+        write_result(context.out.file, dict(result))
+        return
     figures = statistics(dict(result))
     if context.as_json:
         document = {**(about or {}), **figures, "digest": digest(dict(result)), "result": result}

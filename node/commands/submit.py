@@ -8,7 +8,7 @@ from typing import Any
 import rfc8785
 
 from node.commands.command import Command, Context, signed_in
-from node.commands.sim import DEFAULT_CONFIG, SOURCE, simulation_options
+from node.commands.inputs import DEFAULT_CONFIG, SOURCE, inputs, simulation_options
 from node.commands.wait import finish
 from node.jobs import short_id
 from node.options import Option, decimal, one_of, printable, switch, whole
@@ -40,7 +40,7 @@ async def _submit(context: Context) -> int:
 def _request(context: Context) -> dict[str, Any]:
     """The arguments of `submit_job`; what was not given is left to the pool."""
     values = context.values
-    config = read_config(values["source"] or DEFAULT_CONFIG, values["duration"], values["targets"])
+    config = read_config(values["source"] or DEFAULT_CONFIG, inputs(values))
     check_config(load_engine(context.settings, config), config)
     request = {
         "config_json": rfc8785.dumps(config).decode(),

@@ -140,14 +140,15 @@ def _merge_extremes(a: Mapping[str, Metric], b: Mapping[str, Metric]) -> dict[st
 
 def _merge_metrics(a: Mapping[str, Metric], b: Mapping[str, Metric]) -> dict[str, Metric]:
     return {
-        name: _merge_metric(a[name], b[name])
+        name: merge_metric(a[name], b[name])
         if name in a and name in b
         else (a if name in a else b)[name]
         for name in sorted(a.keys() | b.keys())
     }
 
 
-def _merge_metric(a: Metric, b: Metric) -> Metric:
+def merge_metric(a: Metric, b: Metric) -> Metric:
+    """Add a metric over some iterations and the same over others."""
     if a["unit"] != b["unit"]:
         raise MergeError(f"cannot merge units {a['unit']!r} and {b['unit']!r}")
     low = min((a, b), key=lambda m: (int(m["min"]), int(m["min_iteration"])))
@@ -167,10 +168,11 @@ def _merge_metric(a: Metric, b: Metric) -> Metric:
 
 def statistics(result: Result) -> dict[str, dict[str, dict[str, Any]]]:
     """Compute what people read, in the units they expect."""
-    return {"metrics": {name: _describe(m) for name, m in result["metrics"].items()}}
+    return {"metrics": {name: describe(m) for name, m in result["metrics"].items()}}
 
 
-def _describe(m: Metric) -> dict[str, Any]:
+def describe(m: Metric) -> dict[str, Any]:
+    """Compute what people read of one metric, in the unit they expect."""
     unit, n = UNITS[m["unit"]], int(m["n"])
     total, squares = int(m["sum"]), int(m["sum_squares"])
     spread = Fraction(n * squares - total * total, n * (n - 1) * unit * unit if n > 1 else 1)

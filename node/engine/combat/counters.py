@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.world import PLAYER
 from node.engine.results import json_integer
 
 if TYPE_CHECKING:

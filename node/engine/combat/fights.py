@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from node.engine.combat.image import IntArray, RealArray
     from node.engine.combat.kernels.jit import Evaluate
 
+    Records = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
 LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
 _MILLISECONDS = 1000  #: per second
 
@@ -68,7 +70,7 @@ class Fights:
             raise SimulationError(self._failure(first + finished))
         return self._result(first, self._damage[:size], self._length[:size])
 
-    def log(self) -> tuple[IntArray, int]:
+    def log(self) -> tuple[Records, int]:
         """Give the records of the last fight that there was room for, and how many there were."""
         start = len(self._fresh)
         records = self._ints[start:].reshape(-1, at.RECORD_SIZE)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from node.engine.combat.counters import Name
-    from node.engine.combat.image import IntArray
+    from node.engine.combat.fights import Records
 
     Columns = list[int]
     About = dict[str, Any]
@@ -34,10 +34,11 @@ def replay(plan: CombatPlan, seed: int, iteration: int) -> Replay:
     return Replay(iteration, seed, part["metrics"], list(log_lines(plan.names, records)))
 
 
-def log_lines(names: Mapping[int, Name], records: IntArray) -> Iterator[LogLine]:
+def log_lines(names: Mapping[int, Name], records: Records) -> Iterator[LogLine]:
     """Put records into words; a line of the rotation goes with the cast that it chose."""
     chosen = ""
-    for columns in records.tolist():
+    rows: list[Columns] = records.tolist()
+    for columns in rows:
         kind = columns[at.RECORD_KIND]
         name = names[columns[at.RECORD_SUBJECT]]
         if kind == at.LINE_CHOSEN:

@@ -165,7 +165,7 @@ def test_halves_round_away_from_zero() -> None:
     presented = result_of([0] * 1999 + [1])["metrics"]["dps"]
 
     # 1 / (2000 * 1000) = 0.0000005
-    assert results._describe(presented)["mean"] == 0.000001
+    assert results.describe(presented)["mean"] == 0.000001
 
 
 def test_jsonb_text_sorts_keys_by_length_and_then_bytes() -> None:

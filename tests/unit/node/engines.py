@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from node.engine import Plan, Problem
+from node.engine import LogLine, Plan, Problem, Replay
 from node.engine.results import empty, metric
 
 if TYPE_CHECKING:
@@ -64,6 +64,20 @@ class CountingEngine:
         }
         result["counters"] = {"ability.shot.casts": count}
         return result
+
+    def sample(
+        self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
+    ) -> tuple[dict[str, Any], list[int]] | None:
+        """Count, and give what was counted."""
+        result = self.run(plan, seed, first, count, should_stop)
+        values = [1000 * (seed + i) for i in range(first, first + count)]
+        return None if result is None else (result, values)
+
+    def replay(self, plan: Plan, seed: int, iteration: int) -> Replay:
+        """Shoot once."""
+        result = self.run(plan, seed, iteration, 1, lambda: False) or {}
+        line = LogLine(1500, "cast", "casts Shot", {"name": "shot"})
+        return Replay(iteration, seed, result["metrics"], [line])
 
     def benchmark(self, seconds: float) -> float:
         """A fixed speed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from node.engine import Plan, Problem
+from node.engine import Plan, Problem, Replay
 from node.engine.results import Result, empty, metric
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class GatedEngine:
                 return None
         self.ran.append((first, count))
         return counted(seed, first, count)
+
+    def sample(
+        self, plan: Plan, seed: int, first: int, count: int, should_stop: Callable[[], bool]
+    ) -> tuple[dict[str, Any], list[int]] | None:
+        """Nobody compares with it."""
+        raise NotImplementedError
+
+    def replay(self, plan: Plan, seed: int, iteration: int) -> Replay:
+        """Nobody replays it."""
+        raise NotImplementedError
 
     def benchmark(self, seconds: float) -> float:
         """Ten thousand a second."""

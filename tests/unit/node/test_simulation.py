@@ -15,7 +15,7 @@ from node.engine import ConfigError
 from node.engine.configs import spec_names
 from node.engine.results import digest
 from node.errors import CommandError, ConfigurationError, ContentError
-from node.simulation import Simulation, check_config, read_config, stored_config
+from node.simulation import Inputs, Simulation, check_config, read_config, stored_config
 from tests.unit.node.engines import CONFIG, CountingEngine, install
 from tests.unit.node.terminal import POOL, FakePool
 
@@ -27,10 +27,32 @@ def test_a_config_is_read_from_a_file(tmp_path: Path) -> None:
     """A file of JSON is a config, and flags replace its length and enemies."""
     path = tmp_path / "hunter.json"
     path.write_text(json.dumps(CONFIG | {"target": {"count": 1, "level": 93}}), encoding="utf-8")
-    config = read_config(str(path), duration=60.5, targets=3)
+    config = read_config(str(path), Inputs(duration=60.5, targets=3))
     assert config["duration_ms"] == 60_500
     assert config["target"] == {"count": 3, "level": 93}
     assert read_config(str(path)) == CONFIG | {"target": {"count": 1, "level": 93}}
+
+
+def test_a_rotation_and_a_character_take_the_place_of_those_of_a_config(tmp_path: Path) -> None:
+    """Each comes from a file of its own, and the rest of the config stays."""
+    rotation, character = tmp_path / "rotation.json", tmp_path / "character.json"
+    rotation.write_text('{"name": "Mine", "actions": []}', encoding="utf-8")
+    character.write_text('{"name": "Aria", "stats": {"agility": 5}}', encoding="utf-8")
+    built_in = read_config("modern/beast_mastery")
+
+    config = read_config("modern/beast_mastery", Inputs(rotation=rotation, character=character))
+
+    assert config["rotation"] == {"name": "Mine", "actions": []}
+    assert config["player"]["stats"] == {"agility": 5}
+    assert config["spec"] == built_in["spec"]
+
+
+def test_a_file_that_is_no_rotation_is_refused(tmp_path: Path) -> None:
+    """It is named for what it was meant to be."""
+    path = tmp_path / "rotation.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"rotation\.json is not a rotation"):
+        read_config("modern/beast_mastery", Inputs(rotation=path))
 
 
 def test_every_built_in_config_has_a_name() -> None:
