@@ -14,7 +14,7 @@ from node.engine.combat.expressions import LARGEST_SOURCE, NOT_AN_EXPRESSION, Ex
 from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.operands import NOT_YET
-from node.engine.combat.shapes import Anything, ListOf, MapOf, Object, Report, Text, join
+from node.engine.combat.shapes import Anything, ListOf, MapOf, Number, Object, Report, Text, join
 from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Document = Mapping[str, Any]
 
 MAIN = "actions"  #: the list that every decision begins with
+PRECOMBAT = "precombat"
+EARLIEST = 3600  #: seconds before the fight
 MOST_LINES = 5000
 ACTIONS = ("cast", "call", "run")
 _LATER = re.compile(
@@ -32,9 +34,10 @@ _LATER = re.compile(
     "|cancel_buff|cancel_cast|use_trinket|use_item|move"
 )
 _LATER_OPTION = re.compile(
-    "target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting|interrupt_if|chain|at"
+    "target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting|interrupt_if|chain"
 )
-_OPTIONS = ("if", "name", "notes")
+_OPTIONS = ("if", "at", "name", "notes")
+_AT = Number(-EARLIEST, 0)
 _OTHER = re.compile(r"[^a-z0-9_]+")
 
 SHAPE = Object(
@@ -42,6 +45,7 @@ SHAPE = Object(
     {
         "variables": MapOf(Anything(), 1000),
         "lists": MapOf(ListOf(Anything()), 1000),
+        "precombat": ListOf(Anything(), 1000),
         "notes": Text(),
     },
 )
@@ -88,6 +92,7 @@ class _Checker:
         self._pointer = pointer
         self._variables: Document = document.get("variables", {})
         self._lists = _all_lists(document)
+        self._precombat: list[Any] = document.get(PRECOMBAT, [])
         self._expressions = Expressions(world, self._variables, report, actor)
 
     def check(self) -> None:
@@ -100,6 +105,18 @@ class _Checker:
             for index, action in enumerate(actions):
                 self._check_action(action, join(pointer, index))
         self._check_circles()
+        self._check_precombat()
+
+    def _check_precombat(self) -> None:
+        pointer = join(self._pointer, PRECOMBAT)
+        if self._precombat and self._actor != PLAYER:
+            self._report.add(pointer, "only the player acts before the fight")
+        for index, action in enumerate(self._precombat):
+            self._check_action(action, join(pointer, index))
+            if isinstance(action, dict) and ("at" not in action or _called(action) is not None):
+                hint = '{"cast": "pyroblast", "at": -2.9}'
+                message = "an action of the precombat has 'cast' and 'at'"
+                self._report.add(join(pointer, index), message, hint)
 
     def _list_pointer(self, name: str) -> str:
         return join(self._pointer, name) if name == MAIN else f"{self._pointer}/lists/{name}"
@@ -117,6 +134,10 @@ class _Checker:
             self._check_object(kind, action[kind], join(pointer, kind))
         if "if" in action:
             self._expressions.condition(action["if"], join(pointer, "if"))
+        if "at" in action:
+            _AT.check(action["at"], join(pointer, "at"), self._report)
+            if not pointer.startswith(join(self._pointer, PRECOMBAT)):
+                self._report.add(join(pointer, "at"), "only actions of the precombat have 'at'")
         if not isinstance(action.get("name", ""), str):
             self._report.wrong_type(join(pointer, "name"), "a string", action["name"])
 
@@ -189,7 +210,7 @@ class Program:
     @property
     def lines(self) -> list[Line]:
         """The lines of every script."""
-        return [line for script in self._scripts for line in script.lines]
+        return [line for script in self._scripts for line in (*script.lines, *script.openers)]
 
     def is_too_large(self) -> bool:
         """Tell whether compiling it would take too long."""
@@ -206,6 +227,10 @@ class Program:
         ]
         image.place(watchers)
         set_range(self._world.fight, at.FIRST_WATCHER, at.END_WATCHER, watchers)
+        openers = [line.entity for script in self._scripts for line in script.openers]
+        set_range(self._world.fight, at.NEXT_OPENER, at.END_OPENER, openers)
+        if openers:
+            self._world.fight.ints[at.OPENING] = openers[0].ints[at.LINE_AT]
 
 
 class Script:
@@ -220,11 +245,12 @@ class Script:
         self._expressions = Expressions(world, variables, Report(), unit.name)
         self.lines: list[Line] = []
         self._lay_out(MAIN)
+        self.openers = self._openers(document.get(PRECOMBAT, []))
 
     def place(self, image: Image) -> None:
         """Give the lines their places in an image."""
         actor, entities = self.unit.entity, [line.entity for line in self.lines]
-        image.place(entities)
+        image.place([*entities, *(line.entity for line in self.openers)])
         set_range(actor, at.FIRST_LINE, at.END_LINE, entities)
         cast = {id(line.ints.get(at.LINE_ABILITY)) for line in entities}
         links = [
@@ -235,20 +261,33 @@ class Script:
         image.place(links)
         set_range(actor, at.FIRST_OFF_GCD, at.END_OFF_GCD, links)
 
+    def _openers(self, actions: list[Document]) -> list[Line]:
+        """Give the lines of the precombat by their times."""
+        openers = []
+        ordered = sorted(enumerate(actions), key=_time_of)
+        for index, action in ordered:
+            place, pointer = f"{PRECOMBAT}.{index}", f"/{PRECOMBAT}/{index}"
+            line = self._line(action, place, pointer)
+            line.entity.ints[at.LINE_ABILITY] = self._abilities[action["cast"]]
+            line.entity.ints[at.LINE_AT] = round(action["at"] * 1000)
+            openers.append(line)
+        return openers
+
     def _lay_out(self, name: str) -> None:
         for index, action in enumerate(self._lists[name]):
             if len(self.lines) > MOST_LINES:
                 return
             line = self._line(action, f"{name}.{index}", _action_pointer(name, index))
+            self.lines.append(line)
             if "cast" in action:
-                line.ints[at.LINE_ABILITY] = self._abilities[action["cast"]]
+                line.entity.ints[at.LINE_ABILITY] = self._abilities[action["cast"]]
                 continue
             self._lay_out(_called(action))
             if "run" in action:
                 self.lines.append(Line("", "", Entity(at.LINE_SIZE, {at.OPERATION: at.END})))
-            line.ints[at.JUMP] = End(self.lines[-1].entity)
+            line.entity.ints[at.JUMP] = End(self.lines[-1].entity)
 
-    def _line(self, action: Document, place: str, pointer: str) -> Entity:
+    def _line(self, action: Document, place: str, pointer: str) -> Line:
         test, wake = NOT_AN_EXPRESSION, NOT_AN_EXPRESSION
         if "if" in action:
             test, wake = self._expressions.condition(action["if"], pointer)
@@ -256,8 +295,12 @@ class Script:
         entity = Entity(at.LINE_SIZE, {at.OPERATION: operation, at.CONDITION: test, at.WAKE: wake})
         shown = action.get("name") or action.get("cast") or _called(action)
         label = f"{self._prefix}{place}.{_OTHER.sub('_', shown.lower())}"
-        self.lines.append(Line(label, pointer, entity))
-        return entity
+        return Line(label, pointer, entity)
+
+
+def _time_of(numbered: tuple[int, Document]) -> float:
+    time: float = numbered[1]["at"]
+    return time
 
 
 def _action_pointer(name: str, index: int) -> str:

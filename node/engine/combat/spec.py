@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Document = Mapping[str, Any]
 
 RESERVED = ("player", "target", "pets", "all", "active", "count", "remaining", "buff")
-LONG_AGO = -(10**9)  #: a time before any fight
 _THOUSANDTHS = 1000
 _ALWAYS_USABLE = 2.0
 _EVENT_MASKS = {
@@ -71,7 +70,8 @@ def _build_fight(world: World) -> None:
         at.TARGETS: target.get("count", 1),
         at.PLAYER: world.actors[PLAYER],
         at.LENGTH_STREAM: world.stream("fight.length", ""),
-        at.LAST_ACTION_AT: -1,
+        at.LAST_ACTION_AT: at.LONG_AGO,
+        at.OPENER_SLOT: world.timer(at.OPEN, at.FIRST_DECISION, world.fight),
     }
     world.fight.reals |= {
         at.ARMOR_FACTOR: armor_factor(world.profile, target["armor"]),
@@ -130,6 +130,8 @@ def _build_unit(world: World, unit: Unit) -> None:
         at.QUEUE_WINDOW: settings.get("queue_ms", 0),
         at.FIRST_LOOK: settings.get("first_look_ms", 0),
         at.LOOKS_AT: at.NEVER,
+        at.GCD_ENDS: at.LONG_AGO,
+        at.CAST_ENDS: at.LONG_AGO,
     }
     _build_swing(world, unit)
     for name, resource in unit.document.get("resources", {}).items():
@@ -191,7 +193,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.MAX_CHARGES: charges,
         at.CHARGES: charges,
         at.RECHARGE_AT: at.NEVER,
-        at.CAST_AT: LONG_AGO,
+        at.CAST_AT: at.LONG_AGO,
     }
     entity.reals |= {
         at.HEALTH_BELOW: _ALWAYS_USABLE if below is None else below / 100,
@@ -257,6 +259,7 @@ def _build_proc(world: World, name: str, proc: Document) -> None:
         at.PROC_KIND: at.RPPM if "rppm" in proc else at.FIXED_CHANCE,
         at.PROC_STREAM: world.stream(f"proc.{name}", pointer),
         at.ICD: proc.get("icd_ms", 0),
+        at.READY_AT: at.LONG_AGO,
         at.LAST_SUCCESS: -head_start,
         at.MAX_INTERVAL: interval,
         at.PROTECTED: int(rppm.get("protected", True)),

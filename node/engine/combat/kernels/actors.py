@@ -54,15 +54,16 @@ if TYPE_CHECKING:
 def arrive(ints: Integers, reals: Reals, actor: int) -> None:
     """Start to fight; the first swing follows after `FIRST_SWING`, the first look alike."""
     ints[actor + ACTIVE] = 1
-    ints[actor + ARRIVED] = ints[NOW]
+    begun = max(ints[NOW], 0)
+    ints[actor + ARRIVED] = begun
     record(ints, PET_ARRIVED, actor, NO_TARGET, 0, 0)
     for resource in own_resources(ints, actor):
         refill(ints, reals, resource)
     if ints[actor + SWING_BUNDLE] != NOTHING:
-        ints[actor + SWING_AT] = ints[NOW] + ints[actor + FIRST_SWING]
+        ints[actor + SWING_AT] = begun + ints[actor + FIRST_SWING]
         schedule(ints, ints[actor + SWING_SLOT], ints[actor + SWING_AT])
     if ints[actor + FIRST_LINE] != ints[actor + END_LINE]:
-        look_at(ints, actor, ints[NOW] + ints[actor + FIRST_LOOK])
+        look_at(ints, actor, begun + ints[actor + FIRST_LOOK])
 
 
 @kernel
@@ -77,9 +78,9 @@ def swing(ints: Integers, reals: Reals, actor: int) -> None:
 
 @kernel
 def look_at(ints: Integers, actor: int, at: int) -> None:
-    """Set when an actor looks at the rotation."""
-    ints[actor + LOOKS_AT] = at
-    schedule(ints, ints[actor + DECIDE_SLOT], at)
+    """Set when an actor looks at the rotation, not before the fight has begun."""
+    ints[actor + LOOKS_AT] = max(at, 0)
+    schedule(ints, ints[actor + DECIDE_SLOT], ints[actor + LOOKS_AT])
 
 
 @kernel
@@ -139,7 +140,7 @@ def despawn(ints: Integers, reals: Reals, sums: Integers, pet: int) -> None:
     """Let a pet leave, in the middle of what it does."""
     for resource in own_resources(ints, pet):
         settle(ints, reals, sums, resource)
-    sums[pet + PRESENT] += ints[NOW] - ints[pet + ARRIVED]
+    sums[pet + PRESENT] += max(ints[NOW], 0) - ints[pet + ARRIVED]
     record(ints, PET_LEFT, pet, NO_TARGET, 0, 0)
     ints[pet + ACTIVE] = 0
     ints[pet + SWING_AT] = NEVER

@@ -88,9 +88,10 @@ def natural_duration(ints: Integers, period: int, aura: int) -> int:
 
 @kernel
 def count_time(ints: Integers, sums: Integers, aura: int) -> None:
-    """Add the time since the last count to the sums."""
-    elapsed = ints[NOW] - ints[aura + COUNTED]
-    ints[aura + COUNTED] = ints[NOW]
+    """Add the time of the fight since the last count to the sums."""
+    now = max(ints[NOW], 0)
+    elapsed = now - ints[aura + COUNTED]
+    ints[aura + COUNTED] = now
     sums[aura + UPTIME] += elapsed
     sums[aura + STACK_TIME] += elapsed * ints[aura + STACKS]
 
@@ -115,7 +116,7 @@ def apply_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: 
     if ints[aura + STACKS] == 0:
         sums[aura + APPLICATIONS] += 1
         ints[aura + APPLIED] = now
-        ints[aura + COUNTED] = now
+        ints[aura + COUNTED] = max(now, 0)
         ints[aura + EXPIRES] = now + span
         start_ticks(ints, aura, period)
     else:

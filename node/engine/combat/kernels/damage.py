@@ -29,6 +29,7 @@ from node.engine.combat.kernels.layout import (
     IS_TICK,
     MULTIPLIER,
     NOTHING,
+    NOW,
     ON_CRIT,
     ON_CRIT_TICK,
     ON_HIT,
@@ -88,7 +89,12 @@ def take_snapshot(ints: Integers, reals: Reals, effect: int) -> None:
 def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
     ints: Integers, reals: Reals, sums: Integers, effect: int, target: int, scale: float
 ) -> None:
-    """Deal the damage of an effect to a target, count it, and tell the procs."""
+    """Deal the damage of an effect to a target, count it, and tell the procs.
+
+    Nobody is hurt before the fight has begun.
+    """
+    if ints[NOW] < 0:
+        return
     if ints[effect + USES_SNAPSHOT]:
         dealt = reals[effect + SNAPSHOT_POWER] * scale
         chance = reals[effect + SNAPSHOT_CRIT]

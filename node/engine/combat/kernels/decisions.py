@@ -199,7 +199,7 @@ def look_again(ints: Integers, reals: Reals) -> None:
             at = ints[actor + GCD_ENDS]
             if at > ints[NOW]:
                 at = min(at, off_gcd_ready_at(ints, reals, actor))
-            schedule(ints, ints[actor + DECIDE_SLOT], max(at, ints[NOW]))
+            schedule(ints, ints[actor + DECIDE_SLOT], max(at, ints[NOW], 0))
 
 
 @kernel

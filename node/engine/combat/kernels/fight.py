@@ -45,8 +45,11 @@ from node.engine.combat.kernels.layout import (
     LENGTH_STREAM,
     LENGTH_VARIATION,
     LOG_END,
+    LONG_AGO,
     MEAN_LENGTH,
     NOW,
+    OPEN,
+    OPENING,
     PRESENT,
     RESOURCE_SIZE,
     SEED,
@@ -55,6 +58,7 @@ from node.engine.combat.kernels.layout import (
     TICK,
     USABLE_FROM,
 )
+from node.engine.combat.kernels.openers import open_fight, wait_for_opener
 from node.engine.combat.kernels.philox import uniform
 from node.engine.combat.kernels.resources import settle
 from node.engine.combat.kernels.tallies import book_damage, follow_time
@@ -141,22 +145,24 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
 
 @kernel
 def start(ints: Integers, reals: Reals) -> None:
-    """Roll the length of the fight and let everybody who is there begin."""
+    """Roll the length of the fight and let everybody who is there begin, after the precombat."""
     roll = uniform(ints, ints[LENGTH_STREAM])
     spread = 1.0 + reals[LENGTH_VARIATION] * (2.0 * roll - 1.0)
     ints[LENGTH] = int(np.rint(ints[MEAN_LENGTH] * spread))
+    ints[NOW] = ints[OPENING]
     for ability in range(ints[FIRST_ABILITY], ints[END_ABILITY], ABILITY_SIZE):
         ints[ability + USABLE_FROM] = execute_phase(ints, reals[ability + HEALTH_BELOW])
     for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
         if ints[actor + ACTIVE]:
             arrive(ints, reals, actor)
+    wait_for_opener(ints)
 
 
 @kernel
 def execute_phase(ints: Integers, below: float) -> int:
     """Give the first moment at which the target, dying evenly, has less than a part of its life."""
     if below > 1.0:
-        return 0
+        return LONG_AGO
     return int(np.floor((1.0 - below) * ints[LENGTH])) + 1
 
 
@@ -176,6 +182,8 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
         finish_cast(ints, reals, sums, entity)
     elif handler == CAST_QUEUED:
         cast_queued(ints, reals, sums, entity)
+    elif handler == OPEN:
+        open_fight(evaluate, ints, reals, sums)
     elif handler == DESPAWN:
         despawn(ints, reals, sums, entity)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 NEVER = (1 << 62) - 1  #: later than any time, and a time can still be added to it
 NOTHING = 0  #: no entity: offset 0 is the fight
 NO_TARGET = -1
+LONG_AGO = -(10**9)  #: a time before any fight
 
 # The fight, always at offset 0. ints:
 NOW = 0
@@ -50,6 +51,10 @@ LAST_BUCKET = 36
 DAMAGE_BOOKED = 37  #: how much of the damage done is in a bucket
 LOG = 38  #: where the next record of the combat log goes, NOTHING when none is kept
 LOG_END = 39
+OPENING = 40  #: when the precombat begins, before 0; 0 without one
+OPENER_SLOT = 41
+NEXT_OPENER = 42  #: the line of the precombat whose time comes next
+END_OPENER = 43
 # reals:
 ARMOR_FACTOR = 0
 LENGTH_VARIATION = 1
@@ -289,9 +294,10 @@ LINE_ABILITY = 1
 CONDITION = 2
 WAKE = 3
 JUMP = 4  #: where to go on when the condition of a list is false
+LINE_AT = 5  #: of the precombat: when its time comes
 # sums:
 FIRED = 0
-LINE_SIZE = 5
+LINE_SIZE = 6
 CAST, CALL, END = 0, 1, 2
 
 # A timer of the agenda. ints:
@@ -299,7 +305,7 @@ HANDLER = 0
 ENTITY = 1
 PRIORITY = 2
 SLOT_SIZE = 3
-TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED = range(7)
+TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED, OPEN = range(8)
 FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
 
 # What ends an iteration early.

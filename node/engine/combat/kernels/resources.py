@@ -80,7 +80,7 @@ def settle(ints: Integers, reals: Reals, sums: Integers, resource: int) -> None:
     reals[resource + CARRY] = grown - whole
     ints[resource + SINCE] = ints[NOW]
     if full_at < ints[NOW]:
-        sums[resource + CAPPED] += min(elapsed, ints[NOW] - full_at)
+        sums[resource + CAPPED] += max(0, min(elapsed, ints[NOW] - full_at, ints[NOW]))
     _add(ints, sums, resource, whole)
 
 
