@@ -277,6 +277,17 @@ def _gcd(scope: Scope, path: str, parts: list[str]) -> Term:
     return _pick(terms, ".".join(parts), path)
 
 
+def _channel(scope: Scope, path: str, parts: list[str]) -> Term:
+    c = scope.offset
+    terms = {
+        "active": boolean(f"(ints[{c + at.CHANNELING}] != 0)"),
+        "ticks": number(f"float(ints[{c + at.CHANNEL_DONE}])"),
+        "ticks_left": number(f"channel_ticks_left(ints, {c})"),
+        "remaining": _falling(f"channel_left(ints, {c})"),
+    }
+    return _pick(terms, ".".join(parts), path)
+
+
 def _pet(scope: Scope, path: str, parts: list[str]) -> Term:
     if parts[:1] == ["buff"]:
         return _buff(scope, path, parts[1:])
@@ -351,6 +362,7 @@ def _stat(scope: Scope, path: str, parts: list[str]) -> Term:
 _FAMILIES: dict[str, Callable[[Scope, str, list[str]], Term]] = {
     "buff": _buff,
     "cd": _cooldown,
+    "channel": _channel,
     "combat": _combat,
     "debuff": _debuff,
     "dot": _dot,
@@ -368,4 +380,4 @@ _FAMILIES: dict[str, Callable[[Scope, str, list[str]], Term]] = {
     "target": _target,
     "time_since_cast": _since,
 }
-_LATER_FAMILIES = ("channel", "equipped", "set_bonus", "talent", "trinket")
+_LATER_FAMILIES = ("equipped", "set_bonus", "talent", "trinket")

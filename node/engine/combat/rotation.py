@@ -33,10 +33,9 @@ _LATER = re.compile(
     "set|modify|wait|wait_until|pool|sequence|strict_sequence|reset_sequence|multidot|schedule"
     "|cancel_buff|cancel_cast|use_trinket|use_item|move"
 )
-_LATER_OPTION = re.compile(
-    "target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting|interrupt_if|chain"
-)
+_LATER_OPTION = re.compile("target|target_if|cycle|max_targets|line_cd|off_gcd|while_casting")
 _OPTIONS = ("if", "at", "name", "notes")
+_OF_CHANNELS = ("interrupt_if", "chain")
 _AT = Number(-EARLIEST, 0)
 _OTHER = re.compile(r"[^a-z0-9_]+")
 
@@ -132,20 +131,32 @@ class _Checker:
             self._report.add(pointer, f"an action has one of: {', '.join(ACTIONS)}")
         for kind in kinds:
             self._check_object(kind, action[kind], join(pointer, kind))
-        if "if" in action:
-            self._expressions.condition(action["if"], join(pointer, "if"))
+        for key in ("if", "interrupt_if"):
+            if key in action:
+                self._expressions.condition(action[key], join(pointer, key))
         if "at" in action:
             _AT.check(action["at"], join(pointer, "at"), self._report)
             if not pointer.startswith(join(self._pointer, PRECOMBAT)):
                 self._report.add(join(pointer, "at"), "only actions of the precombat have 'at'")
+        self._check_channel(action, pointer)
         if not isinstance(action.get("name", ""), str):
             self._report.wrong_type(join(pointer, "name"), "a string", action["name"])
+
+    def _check_channel(self, action: Document, pointer: str) -> None:
+        name = action.get("cast")
+        abilities = self._world.units[self._actor].document.get("abilities", {})
+        for key in _OF_CHANNELS:
+            if key in action and not (name in abilities and "channel" in abilities[name]):
+                hint = "only what is channelled can be cut"
+                self._report.add(join(pointer, key), f"{key!r} means nothing here", hint)
+        if not isinstance(action.get("chain", False), bool):
+            self._report.wrong_type(join(pointer, "chain"), "true or false", action["chain"])
 
     def _check_key(self, key: str, pointer: str) -> None:
         if _LATER.fullmatch(key) or _LATER_OPTION.fullmatch(key):
             self._report.add(pointer, f"{key!r} cannot be run", NOT_YET)
-        elif key not in ACTIONS and key not in _OPTIONS:
-            self._report.unknown(pointer, "option", key, (*ACTIONS, *_OPTIONS))
+        elif key not in (known := (*ACTIONS, *_OPTIONS, *_OF_CHANNELS)):
+            self._report.unknown(pointer, "option", key, known)
 
     def _check_object(self, kind: str, name: Any, pointer: str) -> None:
         if not isinstance(name, str):
@@ -291,8 +302,20 @@ class Script:
         test, wake = NOT_AN_EXPRESSION, NOT_AN_EXPRESSION
         if "if" in action:
             test, wake = self._expressions.condition(action["if"], pointer)
+        interrupt = NOT_AN_EXPRESSION
+        if "interrupt_if" in action:
+            interrupt, _ = self._expressions.condition(action["interrupt_if"], pointer)
         operation = at.CAST if "cast" in action else at.CALL
-        entity = Entity(at.LINE_SIZE, {at.OPERATION: operation, at.CONDITION: test, at.WAKE: wake})
+        entity = Entity(
+            at.LINE_SIZE,
+            {
+                at.OPERATION: operation,
+                at.CONDITION: test,
+                at.WAKE: wake,
+                at.INTERRUPT: interrupt,
+                at.CHAINS: int(action.get("chain", False)),
+            },
+        )
         shown = action.get("name") or action.get("cast") or _called(action)
         label = f"{self._prefix}{place}.{_OTHER.sub('_', shown.lower())}"
         return Line(label, pointer, entity)

@@ -98,6 +98,10 @@ ABILITY = Object(
         "cooldown": Object(
             {"ms": _DURATION}, {"hasted": Flag(), "charges": Integer(1, 100), **_NOTES}
         ),
+        "channel": Object(
+            {"ticks": Integer(1, 1000), "period_ms": _SHORT, "effects": _EFFECTS},
+            {"hasted": Flag(), "snapshot": Flag(), "at_start": Flag(), **_NOTES},
+        ),
         "target_health_below_percent": _PERCENT,
         **_NOTES,
     },

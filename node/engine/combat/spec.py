@@ -124,6 +124,7 @@ def _build_unit(world: World, unit: Unit) -> None:
     actor.ints |= {
         at.DECIDE_SLOT: world.timer(at.DECIDE, at.FIRST_DECISION, actor, pointer),
         at.CAST_SLOT: world.timer(at.FINISH_CAST, at.FIRST_DECISION, actor, pointer),
+        at.CHANNEL_SLOT: world.timer(at.CHANNEL_TICK, at.FIRST_TICK, actor, pointer),
         at.QUEUE_SLOT: world.timer(at.CAST_QUEUED, at.LAST_OF_ALL, actor, pointer),
         at.GCD_FLOOR: world.profile["gcd_floor_ms"],
         at.REACTION: reaction,
@@ -200,10 +201,26 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.COST_FACTOR: 1.0,
         at.CAST_FACTOR: 1.0,
     }
+    if channel := ability.get("channel"):
+        _build_channel(world, unit, name, channel)
     for resource, cost in ability.get("cost", {}).items():
         payer = world.find("resource", resource, f"{pointer}/cost", unit.name)
         entity.ints[at.COST_RESOURCE] = payer
         entity.ints[at.COST] = round(cost * _THOUSANDTHS)
+
+
+def _build_channel(world: World, unit: Unit, name: str, channel: Document) -> None:
+    pointer = f"{unit.pointer}/abilities/{name}/channel/effects"
+    snapshot = channel.get("snapshot", False)
+    origin = Origin(name, pointer, unit.name, is_tick=True, snapshot=snapshot)
+    unit.abilities[name].ints |= {
+        at.CHANNEL_TICKS: channel["ticks"],
+        at.CHANNEL_MS: channel["period_ms"],
+        at.CHANNEL_HASTED: int(channel.get("hasted", True)),
+        at.CHANNEL_SNAPSHOT: int(snapshot),
+        at.CHANNEL_AT_START: int(channel.get("at_start", False)),
+        at.CHANNEL_BUNDLE: bundle(world, channel["effects"], origin),
+    }
 
 
 def _build_aura(world: World, name: str, aura: Document) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels.agenda import cancel, schedule
+from node.engine.combat.kernels.channels import start_channel
 from node.engine.combat.kernels.cooldowns import charge_ready_at, use_charge
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
@@ -25,6 +26,7 @@ from node.engine.combat.kernels.layout import (
     CASTS,
     CASTS_NOW,
     CHANGED,
+    CHANNEL_TICKS,
     CHARGES,
     COST,
     COST_FACTOR,
@@ -158,6 +160,8 @@ def finish(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     record(ints, CAST_DONE, ability, NO_TARGET, 0, 0)
     push(ints, reals, ints[ability + BUNDLE], 1.0)
     notify(ints, reals, sums, ability, ON_CAST)
+    if ints[ability + CHANNEL_TICKS] > 0:
+        start_channel(ints, reals, ability)
 
 
 @kernel

@@ -16,6 +16,8 @@ from node.engine.combat.kernels.layout import (
     CAST_SLOT,
     CASTING,
     CHANGED,
+    CHANNEL_SLOT,
+    CHANNELING,
     COPIES,
     DECIDE_SLOT,
     DESPAWN_AT,
@@ -146,11 +148,13 @@ def despawn(ints: Integers, reals: Reals, sums: Integers, pet: int) -> None:
     ints[pet + SWING_AT] = NEVER
     ints[pet + LOOKS_AT] = NEVER
     ints[pet + CASTING] = NOTHING
+    ints[pet + CHANNELING] = NOTHING
     ints[pet + CAST_ENDS] = ints[NOW]
     ints[pet + GCD_ENDS] = ints[NOW]
     cancel(ints, ints[pet + SWING_SLOT])
     cancel(ints, ints[pet + DESPAWN_SLOT])
     cancel(ints, ints[pet + DECIDE_SLOT])
     cancel(ints, ints[pet + CAST_SLOT])
+    cancel(ints, ints[pet + CHANNEL_SLOT])
     cancel(ints, ints[pet + QUEUE_SLOT])
     ints[CHANGED] = 1

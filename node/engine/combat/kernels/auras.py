@@ -162,7 +162,12 @@ def refreshed_expiry(ints: Integers, reals: Reals, aura: int, span: int) -> int:
 def snapshot_ticks(ints: Integers, reals: Reals, aura: int, period: int) -> None:
     """Fix power, crit chance and period of the ticks as they are now."""
     ints[aura + PERIOD_NOW] = period
-    bundle = ints[aura + TICK_BUNDLE]
+    snapshot_effects(ints, reals, ints[aura + TICK_BUNDLE])
+
+
+@kernel
+def snapshot_effects(ints: Integers, reals: Reals, bundle: int) -> None:
+    """Fix power and crit chance of what a bundle deals as they are now."""
     if bundle == NOTHING:
         return
     for effect in range(ints[bundle + FIRST_EFFECT], ints[bundle + END_EFFECT], EFFECT_SIZE):

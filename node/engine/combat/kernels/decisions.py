@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from node.engine.combat.kernels.actions import affordable_at, begin, castable_at, ready_at
 from node.engine.combat.kernels.actors import free_at, look_at, look_later
 from node.engine.combat.kernels.agenda import cancel, schedule
+from node.engine.combat.kernels.channels import end_channel, is_over
 from node.engine.combat.kernels.cooldowns import charge_ready_at
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
@@ -21,7 +22,12 @@ from node.engine.combat.kernels.layout import (
     ACTIVE,
     CAST,
     CASTING,
+    CHAINS,
     CHANGED,
+    CHANNEL_LINE,
+    CHANNEL_LOOK,
+    CHANNEL_TICKS,
+    CHANNELING,
     CONDITION,
     DECIDE_SLOT,
     END,
@@ -36,6 +42,7 @@ from node.engine.combat.kernels.layout import (
     FIRST_OFF_GCD,
     FIRST_WATCHER,
     GCD_ENDS,
+    INTERRUPT,
     JUMP,
     LAST_ACTION_AT,
     LINE_ABILITY,
@@ -138,6 +145,13 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     if ints[actor + CASTING] != NOTHING:
         look_later(ints, actor)
         return
+    if ints[actor + CHANNELING] != NOTHING:
+        if not is_cut(evaluate, ints, reals, actor):
+            return
+        end_channel(ints, actor)
+        if ints[actor + REACTION] > 0 and ints[actor + GCD_ENDS] > ints[NOW]:
+            look_at(ints, actor, ints[actor + GCD_ENDS])
+            return
     line = choose(evaluate, ints, reals, actor)
     if line == NOTHING:
         if ints[actor + REACTION] == 0:
@@ -155,12 +169,33 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
 
 
 @kernel
+def is_cut(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> bool:
+    """Tell whether a channel ends here: it is over, or its line lets go and there is more to do."""
+    if not ints[actor + CHANNEL_LOOK]:
+        return False
+    ints[actor + CHANNEL_LOOK] = 0
+    if is_over(ints, actor):
+        return True
+    line = ints[actor + CHANNEL_LINE]
+    test = ints[line + INTERRUPT]
+    if test < 0 or evaluate(test, ints, reals) == 0.0:
+        return False
+    chosen = choose(evaluate, ints, reals, actor)
+    if chosen == NOTHING:
+        return False
+    is_same = ints[chosen + LINE_ABILITY] == ints[actor + CHANNELING]
+    return not is_same or ints[line + CHAINS] != 0
+
+
+@kernel
 def perform(ints: Integers, reals: Reals, sums: Integers, actor: int, line: int) -> None:
     """Do what a line says; what needs no time lets an actor look again at once."""
     sums[line + FIRED] += 1
     record(ints, LINE_CHOSEN, line, NO_TARGET, 0, 0)
+    if ints[ints[line + LINE_ABILITY] + CHANNEL_TICKS] > 0:
+        ints[actor + CHANNEL_LINE] = line
     begin(ints, reals, sums, ints[line + LINE_ABILITY])
-    if ints[actor + REACTION] > 0:
+    if ints[actor + CHANNELING] == NOTHING and ints[actor + REACTION] > 0:
         busy = ints[actor + CASTING] != NOTHING
         look_at(ints, actor, free_at(ints, actor) if busy else ints[NOW])
 
@@ -171,8 +206,14 @@ def cast_queued(ints: Integers, reals: Reals, sums: Integers, actor: int) -> Non
     cancel(ints, ints[actor + QUEUE_SLOT])
     line = ints[actor + QUEUED]
     castable = castable_at(ints, reals, ints[line + LINE_ABILITY]) <= ints[NOW]
-    if castable and ints[actor + CASTING] == NOTHING:
+    if castable and is_free(ints, actor):
         perform(ints, reals, sums, actor, line)
+
+
+@kernel
+def is_free(ints: Integers, actor: int) -> bool:
+    """Tell whether neither a cast nor a channel holds an actor."""
+    return ints[actor + CASTING] == NOTHING and ints[actor + CHANNELING] == NOTHING
 
 
 @kernel
@@ -195,7 +236,7 @@ def look_again(ints: Integers, reals: Reals) -> None:
     ints[CHANGED] = 0
     for link in range(ints[FIRST_WATCHER], ints[END_WATCHER], LINK_SIZE):
         actor = ints[link + LISTENER]
-        if ints[actor + ACTIVE] and ints[actor + CASTING] == NOTHING:
+        if ints[actor + ACTIVE] and is_free(ints, actor):
             at = ints[actor + GCD_ENDS]
             if at > ints[NOW]:
                 at = min(at, off_gcd_ready_at(ints, reals, actor))

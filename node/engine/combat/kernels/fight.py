@@ -10,6 +10,7 @@ from node.engine.combat.kernels.actions import finish_cast
 from node.engine.combat.kernels.actors import arrive, despawn, swing
 from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, slot_of
 from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
+from node.engine.combat.kernels.channels import tick_channel
 from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
 from node.engine.combat.kernels.jit import columns, kernel
@@ -21,6 +22,7 @@ from node.engine.combat.kernels.layout import (
     AURA_SIZE,
     CAST_QUEUED,
     CHANGEABLE_END,
+    CHANNEL_TICK,
     DAMAGE_DONE,
     DECIDE,
     DESPAWN,
@@ -176,6 +178,8 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
         swing(ints, reals, entity)
     elif handler == TICK:
         tick_aura(ints, reals, entity)
+    elif handler == CHANNEL_TICK:
+        tick_channel(ints, reals, entity)
     elif handler == EXPIRE:
         expire_aura(ints, reals, sums, entity)
     elif handler == FINISH_CAST:

@@ -98,6 +98,13 @@ KEEPS_SWING = 31  #: whether a change of speed counts from the next swing on
 LAST_CAST = 32
 LAST_GCD_CASTS = 33  #: the last ability on the GCD, the one before, ...
 GCD_HISTORY = 4
+CHANNELING = 37
+CHANNEL_SLOT = 38
+CHANNEL_PERIOD = 39
+CHANNEL_DONE = 40  #: ticks
+CHANNEL_TICK_AT = 41
+CHANNEL_LOOK = 42  #: whether a tick lets the caster look
+CHANNEL_LINE = 43  #: of the rotation, that says when the channel may be cut
 # reals:
 ATTACK_POWER = 0
 SPELL_POWER = 1
@@ -133,13 +140,19 @@ CAST_AT = 15  #: when it was last cast
 CASTS_NOW = 16
 CASTER = 17
 WAITS_FOR_GCD = 18
+CHANNEL_TICKS = 19  #: 0: no channel
+CHANNEL_MS = 20
+CHANNEL_HASTED = 21
+CHANNEL_SNAPSHOT = 22
+CHANNEL_AT_START = 23
+CHANNEL_BUNDLE = 24
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
 CAST_FACTOR = 2
 # sums:
 CASTS = 0
-ABILITY_SIZE = 24
+ABILITY_SIZE = 32
 
 # Buffs, debuffs and damage over time. ints:
 STACKS = 0
@@ -295,9 +308,11 @@ CONDITION = 2
 WAKE = 3
 JUMP = 4  #: where to go on when the condition of a list is false
 LINE_AT = 5  #: of the precombat: when its time comes
+INTERRUPT = 6  #: the condition that cuts the channel
+CHAINS = 7  #: whether the same channel may cut it
 # sums:
 FIRED = 0
-LINE_SIZE = 6
+LINE_SIZE = 8
 CAST, CALL, END = 0, 1, 2
 
 # A timer of the agenda. ints:
@@ -305,7 +320,7 @@ HANDLER = 0
 ENTITY = 1
 PRIORITY = 2
 SLOT_SIZE = 3
-TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED, OPEN = range(8)
+TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED, OPEN, CHANNEL_TICK = range(9)
 FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
 
 # What ends an iteration early.

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.actions import castable_at
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.decisions import holds, perform
+from node.engine.combat.kernels.decisions import holds, is_free, perform
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
-    CASTING,
     END_OPENER,
     LINE_ABILITY,
     LINE_AT,
     LINE_SIZE,
     NEXT_OPENER,
-    NOTHING,
     NOW,
     OPENER_SLOT,
     PLAYER,
@@ -39,7 +37,7 @@ def open_fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers)
     """Do what a line of the precombat says, if it can be done at its time; else it is left out."""
     line, player = ints[NEXT_OPENER], ints[PLAYER]
     castable = castable_at(ints, reals, ints[line + LINE_ABILITY]) <= ints[NOW]
-    if castable and ints[player + CASTING] == NOTHING and holds(evaluate, ints, reals, line):
+    if castable and is_free(ints, player) and holds(evaluate, ints, reals, line):
         perform(ints, reals, sums, player, line)
     ints[NEXT_OPENER] = line + LINE_SIZE
     wait_for_opener(ints)

@@ -16,6 +16,11 @@ from node.engine.combat.kernels.jit import query
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     ACTOR_SIZE,
+    CHANNEL_DONE,
+    CHANNEL_PERIOD,
+    CHANNEL_TICK_AT,
+    CHANNEL_TICKS,
+    CHANNELING,
     CHARGES,
     COPIES,
     DESPAWN_AT,
@@ -148,6 +153,24 @@ def ticks_left(ints: Integers, aura: int) -> float:
 def next_tick(ints: Integers, aura: int) -> float:
     """Give the seconds until the next tick, 0 when the aura is not up."""
     return until(ints, ints[aura + NEXT_TICK]) if ints[aura + STACKS] > 0 else 0.0
+
+
+@query
+def channel_ticks_left(ints: Integers, actor: int) -> float:
+    """Give how many ticks of what an actor channels are still to come."""
+    ability = ints[actor + CHANNELING]
+    return float(ints[ability + CHANNEL_TICKS] - ints[actor + CHANNEL_DONE]) if ability else 0.0
+
+
+@query
+def channel_left(ints: Integers, actor: int) -> float:
+    """Give the seconds until the last tick of what an actor channels."""
+    after = channel_ticks_left(ints, actor) - 1.0
+    if after < 0.0:
+        return 0.0
+    return (
+        until(ints, ints[actor + CHANNEL_TICK_AT]) + after * ints[actor + CHANNEL_PERIOD] / SECOND
+    )
 
 
 @query
