@@ -53,7 +53,8 @@ def schedule(ints: Integers, timer: int, time: int) -> None:
 @kernel
 def cancel(ints: Integers, timer: int) -> None:
     """Stop a timer."""
-    _put(ints, timer, EMPTY)
+    if ints[ints[AGENDA] + ints[LEAVES] + timer] != EMPTY:
+        _put(ints, timer, EMPTY)
 
 
 @kernel
@@ -70,13 +71,15 @@ def slot_of(ints: Integers, key: int) -> int:
 
 @kernel
 def _put(ints: Integers, timer: int, key: int) -> None:
+    """Write a leaf and every node above it.
+
+    All siblings on the way up are known from the start, so no load waits for a store; to stop where
+    nothing changes would save steps, but cost more in branches that are guessed wrong.
+    """
     tree = ints[AGENDA]
     node = ints[LEAVES] + timer
     ints[tree + node] = key
-    node >>= 1
-    while node > 0:
-        least = min(ints[tree + 2 * node], ints[tree + 2 * node + 1])
-        if ints[tree + node] == least:
-            return
-        ints[tree + node] = least
+    while node > 1:
+        key = min(key, ints[tree + (node ^ 1)])
         node >>= 1
+        ints[tree + node] = key
