@@ -1,22 +1,24 @@
-"""The one function that a document's expressions are compiled into."""
+"""The expressions of a document, which are compiled into one function."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from node.engine.combat.nodes import Node
+
 
 class Code:
-    """Numbers expressions in the order in which they are added; the same source is kept once."""
+    """Numbers expressions in the order in which they are added; equal ones are kept once."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[Node, int] = {}
 
-    def add(self, source: str) -> int:
+    def add(self, node: Node) -> int:
         """Add an expression, and give its number."""
-        return self._numbers.setdefault(source, len(self._numbers))
+        return self._numbers.setdefault(node, len(self._numbers))
 
-    def source(self) -> str:
-        """Give the function that evaluates every expression by its number."""
-        branches = [
-            f"    if number == {index}:\n        return {source}\n"
-            for source, index in self._numbers.items()
-        ]
-        return f"def evaluate(number, ints, reals):\n{''.join(branches)}    return 0.0\n"
+    @property
+    def roots(self) -> list[Node]:
+        """The expressions in the order of their numbers."""
+        return list(self._numbers)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from node.engine import results
 from node.engine.combat import rotation
 from node.engine.combat.counters import Counters, names
-from node.engine.combat.expressions import compile_source
 from node.engine.combat.fights import LARGEST_SLICE, CombatPlan, Fights
 from node.engine.combat.journal import replay
 from node.engine.combat.kernels.fight import simulate
 from node.engine.combat.kernels.jit import SIMULATE, entry
+from node.engine.combat.native import compiled
 from node.engine.combat.schema import CONFIG
 from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
@@ -81,7 +81,7 @@ class CombatEngine:
             ints,
             reals,
             kernel(),
-            compile_source(world.code.source()),
+            compiled(world.code.roots),
             Counters(world, program.lines),
             names(world, program.lines),
         )
@@ -147,7 +147,7 @@ def kernel() -> Callable[..., int]:
 
 @cache
 def _kernel() -> Callable[..., int]:
-    return entry(SIMULATE, simulate, cached=True)
+    return entry(SIMULATE, simulate)
 
 
 def create() -> CombatEngine:

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from node.engine.combat.expressions import LARGEST_SOURCE, NOT_AN_EXPRESSION, Expressions
+from node.engine.combat.emission import is_too_large
+from node.engine.combat.expressions import NOT_AN_EXPRESSION, Expressions
 from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
-from node.engine.combat.operands import NOT_YET
 from node.engine.combat.shapes import Anything, ListOf, MapOf, Number, Object, Report, Text, join
 from node.engine.combat.world import PLAYER
 
@@ -37,6 +37,7 @@ _LATER_OPTION = re.compile("target|target_if|cycle|max_targets|line_cd|off_gcd|w
 _OPTIONS = ("if", "at", "name", "notes")
 _OF_CHANNELS = ("interrupt_if", "chain")
 _AT = Number(-EARLIEST, 0)
+_NOT_YET = "this version of the engine does not support it"
 _OTHER = re.compile(r"[^a-z0-9_]+")
 
 SHAPE = Object(
@@ -133,7 +134,7 @@ class _Checker:
             self._check_object(kind, action[kind], join(pointer, kind))
         for key in ("if", "interrupt_if"):
             if key in action:
-                self._expressions.condition(action[key], join(pointer, key))
+                self._expressions.check("boolean", action[key], join(pointer, key))
         if "at" in action:
             _AT.check(action["at"], join(pointer, "at"), self._report)
             if not pointer.startswith(join(self._pointer, PRECOMBAT)):
@@ -154,7 +155,7 @@ class _Checker:
 
     def _check_key(self, key: str, pointer: str) -> None:
         if _LATER.fullmatch(key) or _LATER_OPTION.fullmatch(key):
-            self._report.add(pointer, f"{key!r} cannot be run", NOT_YET)
+            self._report.add(pointer, f"{key!r} cannot be run", _NOT_YET)
         elif key not in (known := (*ACTIONS, *_OPTIONS, *_OF_CHANNELS)):
             self._report.unknown(pointer, "option", key, known)
 
@@ -225,7 +226,7 @@ class Program:
 
     def is_too_large(self) -> bool:
         """Tell whether compiling it would take too long."""
-        return len(self.lines) > MOST_LINES or len(self._world.code.source()) > LARGEST_SOURCE
+        return len(self.lines) > MOST_LINES or is_too_large(self._world.code.roots)
 
     def place(self, image: Image) -> None:
         """Give the lines their places in an image and let the fight know who follows them."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from numba import njit
 
-from node.engine.combat.expressions import Expressions, compile_source
+from node.engine.combat.engine import create
+from node.engine.combat.expressions import Expressions
+from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.jit import columns
+from node.engine.combat.native import compiled
 from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
 from node.engine.combat.world import World
 from node.engine.configs import default_config
 from tests.unit.engine.fights import config, counters, strike
+
+if TYPE_CHECKING:
+    from node.engine.combat.fights import CombatPlan
 
 
 def evaluate(*conditions: Any) -> list[bool]:
@@ -27,18 +32,18 @@ def evaluate(*conditions: Any) -> list[bool]:
     numbers = [expressions.condition(condition, "")[0] for condition in conditions]
     assert report.problems == []
     ints, reals = image.arrays()
-    ints[1] = 300_000  # the length is rolled when a fight starts
-    function = compile_source(world.code.source())
-    return [value_of(function, number, ints, reals) == 1.0 for number in numbers]
+    ints[at.LENGTH] = 300_000  # rolled when a fight starts
+    function = compiled(world.code.roots)
+    return [call(function, number, ints, reals) == 1.0 for number in numbers]
 
 
-def _value_of(function: Any, number: int, ints: Any, reals: Any) -> float:
+def _call(function: Any, number: int, ints: Any, reals: Any) -> float:
     value: float = function(number, columns(ints), columns(reals))
     return value
 
 
 _njit: Any = njit  # its stubs do not know that it gives a function
-value_of = _njit(_value_of)  # calls a compiled function as kernels do
+call = _njit(_call)  # calls a compiled function as kernels do
 
 
 def test_operators() -> None:
@@ -268,11 +273,17 @@ def test_lists_with_a_condition_are_skipped() -> None:
     assert found["line.early.0.spell.fired"] == 3
 
 
-def test_the_same_source_is_compiled_once() -> None:
-    """Compiled rotations are kept by their source."""
-    source = "def evaluate(number, ints, reals):\n    return 41.0\n"
+@pytest.mark.compiled
+def test_the_same_expressions_are_compiled_once() -> None:
+    """Compiled expressions are kept by their code."""
+    first, second = (prepared(12.5).evaluate for _ in range(2))
 
-    first = compile_source(source)
+    assert first is second
+    assert prepared(12.75).evaluate is not first
 
-    assert compile_source(source) is first
-    assert value_of(first, 0, np.zeros(1, np.int64), np.zeros(1)) == 41.0
+
+def prepared(moment: float) -> CombatPlan:
+    """Prepare a fight with a condition."""
+    condition = {">": ["combat.time", moment]}
+    document = config(rotation=[{"cast": "idle", "if": condition}])
+    return create().prepare(document)

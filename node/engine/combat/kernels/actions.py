@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
 
 ROUNDING_SLACK = 1e-3  #: milliseconds; without it a moment that rounding moved is seen late
-NO_FLIP = 1e15  #: what an expression answers that time alone does not change
 
 
 @kernel

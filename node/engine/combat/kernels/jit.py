@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from numba import config, float64, int64, njit, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 
@@ -50,6 +51,8 @@ _INTEGERS = int64[::1] if _CHECKED else _pointer(int64)
 _REALS = float64[::1] if _CHECKED else _pointer(float64)
 #: An expression of a rotation or spec: (number of the expression, ints, reals) -> value.
 EVALUATE = float64(int64, _INTEGERS, _REALS)
+#: What expressions ask: (question, offset of an entity, a number, ints, reals) -> answer.
+ASK = float64(int64, int64, float64, _INTEGERS, _REALS)
 SIMULATE = int64(
     types.FunctionType(EVALUATE),
     int64[::1],  # ints of a fresh fight
@@ -88,18 +91,19 @@ def rare(function: Function) -> Function:
     )
 
 
-def query(function: Function) -> Function:
-    """Compile a function when a generated one first calls it, and keep it on disk like `entry`.
-
-    Generated functions are compiled in every process, so what they call should not be.
-    """
-    return cast("Function", _njit(cache=_on_disk(), **_OPTIONS, **_INNER)(function))
-
-
-def entry(signature: Any, function: Function, *, cached: bool) -> Function:
+def entry(signature: Any, function: Function) -> Function:
     """Compile a function now, or load it from the disk cache of this process."""
-    on_disk = cached and _on_disk()
-    return cast("Function", _njit(signature, cache=on_disk, **_OPTIONS)(function))
+    return cast("Function", _njit(signature, cache=_on_disk(), **_OPTIONS)(function))
+
+
+def is_compiling() -> bool:
+    """Tell whether the JIT is on."""
+    return not getattr(config, "DISABLE_JIT", 0)
+
+
+def columns_type() -> str:
+    """Give what LLVM calls the type of the columns that kernels are given."""
+    return str(cpu_target.target_context.get_value_type(_INTEGERS)) if _CHECKED else "ptr"
 
 
 #: Gives the columns of an array as kernels use them: its address alone.  An index then costs no

@@ -1,0 +1,73 @@
+"""The operands of the rotation language, by family: what they mean and what they are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from node.engine.combat.operands.abilities import COOLDOWNS, LAST, LAST_ON_GCD, SINCE, SPELLS
+from node.engine.combat.operands.auras import BUFFS, DEBUFFS, DOTS
+from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, find_operand
+from node.engine.combat.operands.fight import CHANNEL, COMBAT, ENEMIES, GCD, SWING, TARGET
+from node.engine.combat.operands.player import (
+    PET,
+    PET_BUFFS,
+    PETS,
+    PLAYERS,
+    PROCS,
+    RESOURCES,
+    STATS,
+)
+from node.engine.combat.shapes import suggestion
+
+if TYPE_CHECKING:
+    from node.engine.combat.terms import Term
+    from node.engine.combat.world import World
+
+__all__ = ["FAMILIES", "UnknownOperandError", "operand"]
+
+FAMILIES = (
+    RESOURCES,
+    COOLDOWNS,
+    SPELLS,
+    LAST,
+    LAST_ON_GCD,
+    SINCE,
+    BUFFS,
+    DEBUFFS,
+    DOTS,
+    PLAYERS,
+    STATS,
+    SWING,
+    GCD,
+    CHANNEL,
+    PETS,
+    PET,
+    PET_BUFFS,
+    PROCS,
+    TARGET,
+    ENEMIES,
+    COMBAT,
+)  #: in the order of the reference
+_BY_NAME = {family.name: family for family in reversed(FAMILIES)}
+
+
+def operand(world: World, path: str, actor: str) -> Term:
+    """Give the term for a path like `cd.kill_command.remaining`, as an actor sees it.
+
+    Raises UnknownOperandError.
+    """
+    name, *parts = path.split(".")
+    if name not in _BY_NAME:
+        known = [family for family in _BY_NAME if "." not in family]
+        raise UnknownOperandError(f"there is no operand {path!r}", suggestion(name, known))
+    family = _BY_NAME[name]
+    if family is PETS:
+        family, parts = _pets(world, parts)
+    return find_operand(family, Subject(world, actor), path, parts)
+
+
+def _pets(world: World, parts: list[str]) -> tuple[Family, list[str]]:
+    """Tell `pet.count`, `pet.wolf.active` and `pet.buff.frenzy.stacks` apart."""
+    if parts[:1] == ["buff"]:
+        return PET_BUFFS, parts[1:]
+    return (PET if parts[:1] and parts[0] in world.pets else PETS), parts

@@ -1,0 +1,147 @@
+"""What can be asked about buffs, debuffs and damage over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from node.engine.combat import nodes
+from node.engine.combat.kernels import layout as at
+from node.engine.combat.nodes import Node, choose, compare, real, real_of, whole, whole_of
+from node.engine.combat.nodes import number as as_real
+from node.engine.combat.operands.family import Family, Subject, amount, flag
+from node.engine.combat.terms import NOW, Term, boolean, minus, number, seconds, times, until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.engine.combat.image import Entity
+    from node.engine.combat.world import World
+
+
+def _whole(subject: Subject, column: int) -> Node:
+    return whole_of(subject.entity, column)
+
+
+def _is_up(subject: Subject) -> Node:
+    return compare(">", _whole(subject, at.STACKS), whole(0))
+
+
+def _while_up(subject: Subject, node: Node) -> Node:
+    return choose(_is_up(subject), node, real(0.0))
+
+
+def _left(subject: Subject) -> Node:
+    return _while_up(subject, until(_whole(subject, at.EXPIRES)))
+
+
+def _slope(subject: Subject) -> Node:
+    return _while_up(subject, real(-1.0))
+
+
+def _active(subject: Subject) -> Term:
+    return boolean(_is_up(subject))
+
+
+def _inactive(subject: Subject) -> Term:
+    return boolean(nodes.opposite(_is_up(subject)))
+
+
+def _remaining(subject: Subject) -> Term:
+    return number(_left(subject), _slope(subject))
+
+
+def _elapsed(subject: Subject) -> Term:
+    since = seconds(minus(NOW, _whole(subject, at.APPLIED)))
+    return number(_while_up(subject, since), _while_up(subject, real(1.0)))
+
+
+def _refreshable(subject: Subject) -> Term:
+    kept = times(real_of(subject.entity, at.PANDEMIC), seconds(_whole(subject, at.SPAN)))
+    margin = minus(_left(subject), kept)
+    loses_nothing = compare("<=", margin, real(nodes.EPSILON))
+    return boolean(
+        nodes.either([nodes.opposite(_is_up(subject)), loses_nothing]),
+        nodes.crossing(margin, _slope(subject)),
+    )
+
+
+def _ticks_remaining(subject: Subject) -> Term:
+    """Count the ticks that follow if nobody refreshes it."""
+    last, following = _whole(subject, at.EXPIRES), _whole(subject, at.NEXT_TICK)
+    periods = nodes.divide(as_real(minus(last, following)), as_real(_whole(subject, at.PERIOD_NOW)))
+    ticks = nodes.arithmetic("+", [nodes.function("floor", periods), real(1.0)])
+    has_more = nodes.both([_is_up(subject), compare("<=", following, last)])
+    return number(choose(has_more, ticks, real(0.0)))
+
+
+def _next_tick(subject: Subject) -> Term:
+    return number(_while_up(subject, until(_whole(subject, at.NEXT_TICK))), _slope(subject))
+
+
+_AURA = {
+    "active": flag("It is up.", _active),
+    "inactive": flag("It is not up.", _inactive),
+    "remaining": amount("seconds", "Until it expires, 0 when it is not up.", _remaining),
+    "stacks": amount("count", "Its stacks.", lambda s: number(as_real(_whole(s, at.STACKS)))),
+    "stacks_max": amount(
+        "count", "The most stacks.", lambda s: number(as_real(_whole(s, at.MAX_STACKS)))
+    ),
+    "duration": amount(
+        "seconds",
+        "How long the present application lasts, without what was carried over.",
+        lambda s: number(_while_up(s, seconds(_whole(s, at.SPAN)))),
+    ),
+    "elapsed": amount("seconds", "Since it was applied.", _elapsed),
+    "at_max_stacks": flag(
+        "It has the most stacks.",
+        lambda s: boolean(compare("==", _whole(s, at.STACKS), _whole(s, at.MAX_STACKS))),
+    ),
+}
+_REFRESHABLE = {
+    "refreshable": flag("It is not up, or a refresh loses nothing of what is left.", _refreshable)
+}
+
+
+def _auras(world: World, *, on_target: bool, ticking: bool = False) -> Mapping[str, Entity]:
+    auras = world.spec.get("auras", {})
+    return {
+        name: entity
+        for name, entity in world.auras.items()
+        if (auras[name]["on"] == "target") is on_target and ("tick" in auras[name] or not ticking)
+    }
+
+
+BUFFS = Family(
+    "buff",
+    "An aura on the player or a pet.",
+    _AURA,
+    "buff",
+    lambda asked: _auras(asked.world, on_target=False),
+)
+DEBUFFS = Family(
+    "debuff",
+    "An aura on the target.",
+    {**_AURA, **_REFRESHABLE},
+    "debuff",
+    lambda asked: _auras(asked.world, on_target=True),
+)
+DOTS = Family(
+    "dot",
+    "An aura on the target that ticks.",
+    {
+        "ticking": flag("It is up.", _active),
+        "remaining": _AURA["remaining"],
+        **_REFRESHABLE,
+        "ticks_remaining": amount(
+            "count", "The ticks that follow if nobody refreshes it.", _ticks_remaining
+        ),
+        "tick_time": amount(
+            "seconds",
+            "The time between two ticks, 0 before the first application.",
+            lambda s: number(seconds(_whole(s, at.PERIOD_NOW))),
+        ),
+        "next_tick": amount("seconds", "Until the next tick, 0 when it is not up.", _next_tick),
+    },
+    "dot",
+    lambda asked: _auras(asked.world, on_target=True, ticking=True),
+)

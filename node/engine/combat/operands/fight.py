@@ -1,0 +1,148 @@
+"""What can be asked about the fight, its targets and the global cooldown."""
+
+from __future__ import annotations
+
+from node.engine.combat import nodes
+from node.engine.combat.kernels import layout as at
+from node.engine.combat.nodes import Node, compare, flip_in, real, real_of, whole_at, whole_of
+from node.engine.combat.nodes import number as as_real
+from node.engine.combat.nodes import whole as whole_number
+from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, amount, flag
+from node.engine.combat.terms import (
+    NOW,
+    Term,
+    boolean,
+    falling,
+    minus,
+    number,
+    seconds,
+    times,
+    until,
+)
+
+
+def _fight(column: int) -> Node:
+    return whole_at(whole_number(column))
+
+
+def _time_left(_subject: Subject) -> Term:
+    return falling(until(_fight(at.LENGTH)))
+
+
+def _health_percent(_subject: Subject) -> Term:
+    """Give the health of a target that dies evenly over the fight."""
+    length = as_real(_fight(at.LENGTH))
+    left = as_real(minus(_fight(at.LENGTH), NOW))
+    slope = nodes.divide(real(-100.0 * nodes.SECOND), length)
+    return number(nodes.divide(times(100.0, left), length), slope)
+
+
+def _time_to_percent(subject: Subject) -> Term:
+    gone = 1.0 - subject.number / 100.0
+    left = minus(times(as_real(_fight(at.LENGTH)), gone), as_real(NOW))
+    return falling(nodes.extreme("max", [real(0.0), nodes.divide(left, real(nodes.SECOND))]))
+
+
+def _gcd_left(subject: Subject) -> Node:
+    return until(whole_of(subject.me, at.GCD_ENDS))
+
+
+def _gcd_active(subject: Subject) -> Term:
+    left = _gcd_left(subject)
+    return boolean(compare(">", left, real(0.0)), flip_in(left))
+
+
+def _gcd_duration(subject: Subject) -> Term:
+    haste = real_of(subject.me, at.HASTE)
+    profile = subject.world.profile
+    hasted = nodes.divide(real(profile["gcd_ms"] / 1000), haste)
+    return number(nodes.extreme("max", [real(profile["gcd_floor_ms"] / 1000), hasted]))
+
+
+def _swing_left(subject: Subject) -> Term:
+    if "swing" not in subject.world.units[subject.actor].document:
+        raise UnknownOperandError(f"'swing' means nothing: the {subject.actor} does not swing")
+    left = until(whole_of(subject.me, at.SWING_AT))
+    return falling(left, flip_in(left))
+
+
+def _enemies(_subject: Subject) -> Term:
+    return number(as_real(_fight(at.TARGETS)))
+
+
+TARGET = Family(
+    "target",
+    "The target.",
+    {
+        "health_percent": amount("percent", "Its health.", _health_percent),
+        "time_to_die": amount("seconds", "Until it dies.", _time_left),
+        "time_to_percent.N": amount(
+            "seconds", "Until its health falls to N percent.", _time_to_percent
+        ),
+    },
+)
+ENEMIES = Family(
+    "enemy",
+    "All targets.",
+    {
+        "count": amount("count", "How many there are.", _enemies),
+        "min_ttd": amount("seconds", "Until the first of them dies.", _time_left),
+    },
+)
+COMBAT = Family(
+    "combat",
+    "The fight.",
+    {
+        "time": amount("seconds", "Since it began.", lambda _: number(seconds(NOW), real(1.0))),
+        "remaining": amount("seconds", "Until it ends.", _time_left),
+    },
+)
+GCD = Family(
+    "gcd",
+    "The global cooldown of who acts.",
+    {
+        "active": flag("It is running.", _gcd_active),
+        "remaining": amount("seconds", "Until it is over.", lambda s: falling(_gcd_left(s))),
+        "duration": amount("seconds", "How long it would be at the present haste.", _gcd_duration),
+    },
+)
+
+
+def _channelled(subject: Subject) -> Node:
+    return compare("!=", whole_of(subject.me, at.CHANNELING), whole_number(0))
+
+
+def _ticks_left(subject: Subject) -> Node:
+    """Count the ticks that what is channelled still has."""
+    ability = whole_of(subject.me, at.CHANNELING)
+    ticks = whole_at(nodes.arithmetic("+", [ability, whole_number(at.CHANNEL_TICKS)]))
+    left = as_real(minus(ticks, whole_of(subject.me, at.CHANNEL_DONE)))
+    return nodes.choose(_channelled(subject), left, real(0.0))
+
+
+def _channel_left(subject: Subject) -> Term:
+    after = minus(_ticks_left(subject), 1.0)
+    periods = times(after, seconds(whole_of(subject.me, at.CHANNEL_PERIOD)))
+    left = nodes.arithmetic("+", [until(whole_of(subject.me, at.CHANNEL_TICK_AT)), periods])
+    return falling(nodes.choose(compare("<", after, real(0.0)), real(0.0), left))
+
+
+CHANNEL = Family(
+    "channel",
+    "What who acts channels.",
+    {
+        "active": flag("Something is channelled.", lambda s: boolean(_channelled(s))),
+        "ticks": amount(
+            "count",
+            "Its ticks so far.",
+            lambda s: number(as_real(whole_of(s.me, at.CHANNEL_DONE))),
+        ),
+        "ticks_left": amount("count", "Its ticks still to come.", lambda s: number(_ticks_left(s))),
+        "remaining": amount("seconds", "Until its last tick.", _channel_left),
+    },
+)
+SWING = Family(
+    "swing",
+    "The swing of who acts.",
+    {"remaining": amount("seconds", "Until the next one.", _swing_left)},
+)
