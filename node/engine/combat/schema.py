@@ -96,7 +96,8 @@ ABILITY = Object(
         "off_gcd": Flag(),
         "needs_gcd": Flag(),
         "cooldown": Object(
-            {"ms": _DURATION}, {"hasted": Flag(), "charges": Integer(1, 100), **_NOTES}
+            {"ms": _DURATION},
+            {"hasted": Flag(), "charges": Integer(1, 100), "between_ms": _DURATION, **_NOTES},
         ),
         "channel": Object(
             {"ticks": Integer(1, 1000), "period_ms": _SHORT, "effects": _EFFECTS},

@@ -191,6 +191,8 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.WAITS_FOR_GCD: int(ability.get("needs_gcd", not off_gcd)),
         at.COOLDOWN: cooldown["ms"],
         at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),
+        at.BETWEEN: cooldown.get("between_ms", 0),
+        at.NOT_BEFORE: at.LONG_AGO,
         at.MAX_CHARGES: charges,
         at.CHARGES: charges,
         at.RECHARGE_AT: at.NEVER,

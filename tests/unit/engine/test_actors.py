@@ -251,3 +251,30 @@ def test_what_is_wrong_with_a_pets_rotation_is_found() -> None:
         "/spec/pets/wolf/actions/0/cast": "there is no ability 'idle'",
         "/spec/pets/wolf/actions/1/if": "expected a boolean, got a number",
     }
+
+
+def test_charges_may_have_a_cooldown_of_their_own() -> None:
+    """Two charges of 120 s: the second is used 20 s after the first, then each as it returns."""
+    soul: dict[str, Any] = {
+        "off_gcd": True,
+        "cooldown": {"ms": 120_000, "charges": 2, "between_ms": 20_000},
+        "effects": [],
+    }
+    for end, casts in ((19_999, 1), (20_000, 2), (119_999, 2), (120_000, 3), (240_000, 4)):
+        found = counters(config(end, abilities={"soul": soul}, rotation=[{"cast": "soul"}]))
+        assert found["ability.soul.casts"] == casts
+
+
+def test_a_charge_that_has_to_wait_is_not_ready() -> None:
+    """Conditions see the time until it can be used, and the charge all the same."""
+    soul: dict[str, Any] = {
+        "off_gcd": True,
+        "cooldown": {"ms": 50_000, "charges": 3, "between_ms": 20_000},
+        "effects": [],
+    }
+    jab: dict[str, Any] = {"cooldown": {"ms": 10_000_000}, "effects": []}
+    waits = {"and": [{"<=": ["cd.soul.remaining", 7]}, {"==": ["cd.soul.charges", 2]}]}
+    for end, casts in ((12_999, 0), (13_000, 1)):
+        rotation = [{"cast": "soul"}, {"cast": "jab", "if": waits}]
+        found = counters(config(end, abilities={"soul": soul, "jab": jab}, rotation=rotation))
+        assert found["ability.jab.casts"] == casts

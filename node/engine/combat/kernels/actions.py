@@ -41,6 +41,7 @@ from node.engine.combat.kernels.layout import (
     LAST_GCD_CASTS,
     NEVER,
     NO_TARGET,
+    NOT_BEFORE,
     NOTHING,
     NOW,
     OFF_GCD,
@@ -98,7 +99,7 @@ def ready_at(ints: Integers, reals: Reals, ability: int) -> int:
         at = max(at, ints[caster + GCD_ENDS])
     if ints[ability + CHARGES] == 0 or ints[ability + RECHARGE_AT] <= ints[NOW]:
         at = max(at, charge_ready_at(ints, reals, ability))
-    return max(at, ints[ability + USABLE_FROM])
+    return max(at, ints[ability + USABLE_FROM], ints[ability + NOT_BEFORE])
 
 
 @kernel

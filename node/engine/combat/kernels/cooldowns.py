@@ -8,6 +8,7 @@ import numpy as np
 
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
+    BETWEEN,
     CASTER,
     CHANGED,
     CHARGES,
@@ -16,6 +17,7 @@ from node.engine.combat.kernels.layout import (
     HASTE,
     MAX_CHARGES,
     NEVER,
+    NOT_BEFORE,
     NOW,
     RECHARGE_AT,
 )
@@ -45,9 +47,10 @@ def settle_charges(ints: Integers, reals: Reals, ability: int) -> None:
 
 @kernel
 def charge_ready_at(ints: Integers, reals: Reals, ability: int) -> int:
-    """Give the first moment at which the ability has a charge."""
+    """Give the first moment at which the ability has a charge that can be used."""
     settle_charges(ints, reals, ability)
-    return ints[NOW] if ints[ability + CHARGES] > 0 else ints[ability + RECHARGE_AT]
+    at = ints[NOW] if ints[ability + CHARGES] > 0 else ints[ability + RECHARGE_AT]
+    return max(at, ints[ability + NOT_BEFORE])
 
 
 @kernel
@@ -57,6 +60,7 @@ def use_charge(ints: Integers, reals: Reals, ability: int) -> None:
         return
     settle_charges(ints, reals, ability)
     ints[ability + CHARGES] -= 1
+    ints[ability + NOT_BEFORE] = ints[NOW] + ints[ability + BETWEEN]
     if ints[ability + RECHARGE_AT] == NEVER:
         ints[ability + RECHARGE_AT] = ints[NOW] + recharge_time(ints, reals, ability)
 

@@ -146,6 +146,8 @@ CHANNEL_HASTED = 21
 CHANNEL_SNAPSHOT = 22
 CHANNEL_AT_START = 23
 CHANNEL_BUNDLE = 24
+BETWEEN = 25  #: how long after a cast not even another charge can be used
+NOT_BEFORE = 26
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
