@@ -35,9 +35,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import isqrt
+from operator import mul
 from typing import Any
 
 SCHEMA = 1
@@ -74,28 +76,25 @@ def empty(engine: str, engine_version: str, primary: str) -> Result:
 
 def bucket(value: int) -> int:
     """Give the lower bound of the histogram bucket that holds a value."""
-    shift = max(0, value.bit_length() - _BUCKET_BITS)
-    return value >> shift << shift
+    shift = value.bit_length() - _BUCKET_BITS
+    return value >> shift << shift if shift > 0 else value
 
 
 def metric(unit: str, values: Iterable[int], first: int) -> Metric:
     """Describe the values of the iterations that start at `first`."""
     found = list(values)
     low, high = min(found), max(found)
-    histogram: dict[str, int] = {}
-    for value in found:
-        key = str(bucket(value))
-        histogram[key] = histogram.get(key, 0) + 1
+    histogram = Counter(map(bucket, found))
     return {
         "unit": unit,
         "n": len(found),
         "sum": str(sum(found)),
-        "sum_squares": str(sum(value * value for value in found)),
+        "sum_squares": str(sum(map(mul, found, found))),
         "min": json_integer(low),
         "max": json_integer(high),
         "min_iteration": first + found.index(low),
         "max_iteration": first + found.index(high),
-        "histogram": histogram,
+        "histogram": {str(lower): count for lower, count in histogram.items()},
     }
 
 
