@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from node.engine.results import NORMAL_95, describe
-from node.report import begin_table, spoken
+from node.report import begin_table
+from node.summary import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

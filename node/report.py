@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -11,64 +10,38 @@ from rich.table import Table
 from rich.text import Text
 
 from node.engine import results
+from node.summary import Summary, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from node.summary import Source
+
+WIDE = 110  #: columns of a terminal on which there is room for more figures
 _MOST_ROWS = 20
-_MILLI = 1000
+_NARROW = ("Ability", "Share", "DPS", "Casts", "Hits", "Average", "Crit")
+_MORE = ("Ticks", "Least", "Most", "Missed")
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What one ability of the player or of a pet did, over all iterations."""
-
-    name: str
-    damage: float
-    casts: float
-    hits: int
-    crits: int
-
-
-class _Counters:
-    """The counters of a result, by name and per iteration."""
-
-    def __init__(self, result: Mapping[str, Any]) -> None:
-        self._values = {name: int(value) for name, value in result["counters"].items()}
-        self._iterations = max(1, int(result["iterations"]))
-
-    def total(self, name: str) -> int:
-        return self._values.get(name, 0)
-
-    def mean(self, name: str) -> float:
-        return self.per_fight(self.total(name))
-
-    def per_fight(self, total: int) -> float:
-        return total / self._iterations
-
-    def names(self, kind: str, column: str) -> list[str]:
-        """Name what a kind of counter is kept for."""
-        return [
-            name.removeprefix(f"{kind}.").removesuffix(f".{column}")
-            for name in sorted(self._values)
-            if name.startswith(f"{kind}.") and name.endswith(f".{column}")
-        ]
-
-
-def result_table(result: Mapping[str, Any], statistics: Mapping[str, Any]) -> RenderableType:
-    """Lay out a merged result and its statistics, 80 columns wide at most."""
-    counters = _Counters(result)
-    parts: list[RenderableType] = [_headline(result, statistics), _abilities(counters)]
-    if counters.names("aura", "uptime_ms"):
-        parts.append(_auras(counters))
-    if counters.names("resource", "gained_milli"):
-        parts.append(_resources(counters))
-    parts.append(_footer(result, statistics))
+def result_table(result: Mapping[str, Any], *, wide: bool = False) -> RenderableType:
+    """Lay out a merged result, 80 columns wide at most, or with more figures of each ability."""
+    summary = Summary(dict(result))
+    parts: list[RenderableType] = [_headline(result, summary), _sources(summary, wide=wide)]
+    tables = {
+        _pets: summary.pets,
+        _targets: summary.targets,
+        _auras: summary.auras,
+        _resources: summary.resources,
+        _procs: summary.procs,
+        _lines: summary.lines,
+    }
+    parts += [lay_out(summary) for lay_out, rows in tables.items() if rows]
+    parts.append(_footer(result, summary))
     return Group(*parts)
 
 
-def _headline(result: Mapping[str, Any], statistics: Mapping[str, Any]) -> Text:
-    metric = statistics["metrics"][result["primary"]]
+def _headline(result: Mapping[str, Any], summary: Summary) -> Text:
+    metric = summary.primary
     error = (metric["confidence_high"] - metric["confidence_low"]) / 2
     share = 100 * error / metric["mean"] if metric["mean"] else 0.0
     text = Text()
@@ -96,86 +69,110 @@ def begin_table(title: str, *columns: str) -> Table:
     return table
 
 
-def _abilities(counters: _Counters) -> Table:
-    table = begin_table("Damage", "Ability", "Share", "DPS", "Casts", "Hits", "Average", "Crit")
-    whole = max(1, counters.total("fight.damage_milli"))
-    seconds = max(1, counters.total("fight.length_ms")) / _MILLI
-    for source in sorted(_sources(counters), key=lambda s: -s.damage)[:_MOST_ROWS]:
-        table.add_row(
-            source.name,
-            f"{100 * source.damage * _MILLI / whole:.1f} %",
-            f"{source.damage / seconds:,.1f}",
-            f"{source.casts:,.1f}" if source.casts else "",
-            f"{counters.per_fight(source.hits):,.1f}",
-            f"{source.damage / source.hits:,.0f}",
-            f"{100 * source.crits / source.hits:.1f} %",
-        )
+def _sources(summary: Summary, *, wide: bool) -> Table:
+    table = begin_table("Damage", *_NARROW, *(_MORE if wide else ()))
+    for source in summary.sources[:_MOST_ROWS]:
+        table.add_row(*_row(source), *(_more(source) if wide else ()))
+    rest = summary.sources[_MOST_ROWS:]
+    if rest:
+        share, dps = (sum(getattr(one, name) for one in rest) for name in ("share", "dps"))
+        table.add_row(f"{len(rest)} more", percent(share), f"{dps:,.1f}")
     return table
 
 
-def _sources(counters: _Counters) -> Iterator[_Source]:
-    for kind in ("ability", "pet"):
-        for name in counters.names(kind, "damage_milli"):
-            source = _source(counters, kind, name)
-            if source.hits:
-                yield source
-
-
-def _source(counters: _Counters, kind: str, name: str) -> _Source:
-    """Take hits and ticks together: both are damage that can be critical."""
-    prefix = f"{kind}.{name}"
-    hits = counters.total(f"{prefix}.hits") + counters.total(f"{prefix}.ticks")
-    crits = counters.total(f"{prefix}.crits") + counters.total(f"{prefix}.crit_ticks")
-    pet, _, ability = name.rpartition(".")
-    return _Source(
-        f"{spoken(ability)} ({spoken(pet)})" if pet else spoken(ability),
-        counters.total(f"{prefix}.damage_milli") / _MILLI,
-        counters.mean(f"ability.{ability}.casts"),
-        hits,
-        crits,
+def _row(source: Source) -> tuple[str, ...]:
+    return (
+        called(source),
+        percent(source.share),
+        f"{source.dps:,.1f}",
+        f"{source.casts:,.1f}" if source.casts else "",
+        f"{source.hits + source.ticks:,.1f}",
+        f"{source.average:,.0f}",
+        percent(source.crits),
     )
 
 
-def _auras(counters: _Counters) -> Table:
-    table = begin_table("Buffs and debuffs", "Aura", "Uptime", "Stacks", "Applied", "Refreshed")
-    whole = max(1, counters.total("fight.length_ms"))
-    for name in counters.names("aura", "uptime_ms"):
-        if uptime := counters.total(f"aura.{name}.uptime_ms"):
-            table.add_row(
-                spoken(name),
-                f"{100 * uptime / whole:.1f} %",
-                f"{counters.total(f'aura.{name}.stack_ms') / uptime:.2f}",
-                f"{counters.mean(f'aura.{name}.applications'):,.1f}",
-                f"{counters.mean(f'aura.{name}.refreshes'):,.1f}",
-            )
+def _more(source: Source) -> tuple[str, ...]:
+    return (
+        f"{source.ticks:,.1f}" if source.ticks else "",
+        f"{source.least:,.0f}",
+        f"{source.most:,.0f}",
+        percent(source.misses) if source.misses else "",
+    )
+
+
+def called(source: Source) -> str:
+    """Name an ability, and the pet whose it is."""
+    return f"{spoken(source.name)} ({spoken(source.pet)})" if source.pet else spoken(source.name)
+
+
+def percent(part: float) -> str:
+    """Give a part as people write it."""
+    return f"{100 * part:.1f} %"
+
+
+def _pets(summary: Summary) -> Table:
+    table = begin_table("Pets", "Pet", "Share", "DPS", "There", "Summoned")
+    for pet in summary.pets:
+        there, summons = percent(pet.uptime), f"{pet.summons:,.1f}" if pet.summons else ""
+        table.add_row(spoken(pet.name), percent(pet.share), f"{pet.dps:,.1f}", there, summons)
     return table
 
 
-def _resources(counters: _Counters) -> Table:
-    table = begin_table("Resources", "Resource", "Gained", "Spent", "Wasted", "At maximum")
-    whole = max(1, counters.total("fight.length_ms"))
-    for name in counters.names("resource", "gained_milli"):
-        prefix = f"resource.{name}"
+def _targets(summary: Summary) -> Table:
+    table = begin_table("Targets", "Target", "Share", "DPS")
+    for target in summary.targets:
+        name = f"Target {target.name}" if target.name.isdigit() else "All others"
+        table.add_row(name, percent(target.share), f"{target.dps:,.1f}")
+    return table
+
+
+def _auras(summary: Summary) -> Table:
+    table = begin_table("Buffs and debuffs", "Aura", "Uptime", "Stacks", "Applied", "Refreshed")
+    for aura in summary.auras:
         table.add_row(
-            spoken(name),
-            f"{counters.mean(f'{prefix}.gained_milli') / _MILLI:,.1f}",
-            f"{counters.mean(f'{prefix}.spent_milli') / _MILLI:,.1f}",
-            f"{counters.mean(f'{prefix}.overflow_milli') / _MILLI:,.1f}",
-            f"{100 * counters.total(f'{prefix}.capped_ms') / whole:.1f} %",
+            spoken(aura.name),
+            percent(aura.uptime),
+            f"{aura.stacks:.2f}",
+            f"{aura.applied:,.1f}",
+            f"{aura.refreshed:,.1f}",
         )
     return table
 
 
-def _footer(result: Mapping[str, Any], statistics: Mapping[str, Any]) -> Text:
-    length = statistics["metrics"]["fight_length"]["mean"]
+def _resources(summary: Summary) -> Table:
+    table = begin_table("Resources", "Resource", "Gained", "Spent", "Wasted", "At maximum")
+    for resource in summary.resources:
+        table.add_row(
+            spoken(resource.name),
+            f"{resource.gained:,.1f}",
+            f"{resource.spent:,.1f}",
+            f"{resource.wasted:,.1f}",
+            percent(resource.capped),
+        )
+    return table
+
+
+def _procs(summary: Summary) -> Table:
+    table = begin_table("Procs", "Proc", "Chances", "Procs", "Per minute")
+    for proc in summary.procs:
+        counts = f"{proc.attempts:,.1f}", f"{proc.procs:,.1f}", f"{proc.per_minute:,.2f}"
+        table.add_row(spoken(proc.name), *counts)
+    return table
+
+
+def _lines(summary: Summary) -> Table:
+    table = begin_table("Rotation", "Line", "Followed", "Share")
+    for line in summary.lines:
+        table.add_row(line.name, f"{line.fired:,.1f}", percent(line.share))
+    return table
+
+
+def _footer(result: Mapping[str, Any], summary: Summary) -> Text:
     return Text(
-        f"{int(result['iterations']):,} fights of {length:,.1f} s, "
+        f"{summary.iterations:,} fights of {summary.fight_seconds:,.1f} s, "
+        f"best {summary.best}, worst {summary.worst}, "
         f"{result['engine']} {result['engine_version']}, "
         f"digest {results.digest(dict(result))[:12]}",
         style="dim",
     )
-
-
-def spoken(name: str) -> str:
-    """Give a name as people write it."""
-    return name.replace("_", " ").title()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from node.commands.inputs import inputs, workers_of
-from node.commands.show import progress_bar, rate
+from node.commands.show import progress_bar
 from node.comparison import Comparison, Difference
 from node.comparison_report import comparison_table, weights_table
-from node.engine.results import digest, statistics
+from node.engine.results import digest, merge, statistics
 from node.errors import ConfigurationError
 from node.simulation import check_config, load_engine, read_config
+from node.speed import Stopwatch
 from node.spreadsheet import write_rows
 from node.stat_weights import weigh, yardstick
 
@@ -98,12 +99,12 @@ def _run(
     context.say("[dim]compiling…[/]")
     plans = [engine.prepare(config) for config in configs]
     comparison = Comparison(engine, plans, pairs, values["seed"], values["iterations"])
-    started = time.perf_counter()
+    watch = Stopwatch()
     with progress_bar(context, "comparing", values["iterations"]) as show:
-        compared = comparison.run(workers, lambda done: show(done, rate(done, started)))
-    took = round(time.perf_counter() - started, 3)
+        compared = comparison.run(workers, lambda done: show(done, watch.rate(done)))
+    speed = watch.speed(reduce(merge, compared.results))
     about = {"iterations": values["iterations"], "seed": values["seed"]}
-    return compared, {**about, "workers": workers, "seconds": took}
+    return compared, {**about, "workers": workers, "speed": speed}
 
 
 def _check(context: Context, config: Config) -> None:

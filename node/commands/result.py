@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.commands.command import Argument, Command, Context, signed_in
 from node.commands.jobs import find_job
-from node.commands.show import check_output, csv_option, progress_bar
+from node.commands.show import check_output, output_options, progress_bar
 from node.commands.wait import finish, show_job_result
 from node.engine.results import digest
 from node.errors import CommandError
@@ -78,6 +78,7 @@ COMMAND = Command(
         "result 3f2a --json",
         "result last --verify",
         "result 3f2a --csv > out.csv",
+        "result 3f2a --html report.html",
     ),
     settings=("access_token",),
     arguments=(
@@ -98,7 +99,7 @@ COMMAND = Command(
             default=False,
             help="wait until the job has ended",
         ),
-        csv_option("result"),
+        *output_options("result"),
         Option(
             key="verify",
             group="result",

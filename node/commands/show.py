@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -15,13 +15,17 @@ from rich.progress import (
 )
 
 from node.engine.results import digest, statistics
-from node.errors import ConfigurationError
-from node.options import Option, switch
-from node.report import result_table
+from node.errors import CommandError, ConfigurationError
+from node.options import Option, path, switch
+from node.page import result_page
+from node.report import WIDE, result_table
+from node.speed import told
 from node.spreadsheet import write_result
+from node.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from node.commands.command import Context
 
@@ -78,40 +82,77 @@ class _Lines:
             self._context.say(f"{words}, {note}" if note else words)
 
 
-def rate(done: int, started: float) -> str:
-    """How many iterations a second were done since a reading of `time.perf_counter`."""
-    return f"{done / max(time.perf_counter() - started, 1e-9):,.0f}/s"
-
-
-def csv_option(group: str) -> Option:
-    """The switch to comma-separated values."""
-    return Option(
-        key="csv",
-        group=group,
-        read=switch,
-        wanted="yes or no",
-        default=False,
-        help="write comma-separated values",
+def output_options(group: str) -> tuple[Option, Option]:
+    """The forms that a result can have beside a table and JSON."""
+    return (
+        Option(
+            key="csv",
+            group=group,
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="write comma-separated values",
+        ),
+        Option(
+            key="html",
+            group=group,
+            read=_page,
+            wanted="a file whose name ends in .html",
+            help="also write a page with plots to this file, which opens offline",
+            metavar="FILE",
+        ),
     )
 
 
+def _page(value: object) -> Path:
+    file = path(value)
+    if file.suffix.lower() not in {".html", ".htm"}:
+        raise ValueError
+    return file
+
+
 def check_output(context: Context) -> None:
-    """Raise ConfigurationError where two forms of output are asked for at once."""
+    """Raise ConfigurationError where forms of output are asked for that cannot be had."""
     if context.as_json and context.values.get("csv"):
         raise ConfigurationError("--json and --csv are two forms of the same: choose one")
+    file: Path | None = context.values.get("html")
+    if file and not file.parent.is_dir():
+        raise ConfigurationError(f"there is no directory {file.parent} for the page")
 
 
 def print_result(
-    context: Context, result: Mapping[str, Any], about: Mapping[str, Any] | None = None
+    context: Context,
+    result: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
+    title: str = "Result",
 ) -> None:
-    """A result as a table that a player can read, as CSV, or as JSON with statistics and digest."""
+    """A result as a table that a player can read, as CSV, or as JSON with statistics and digest.
+
+    With `--html` a page is written too, under this title.
+    """
+    document = dict(result)
+    if file := context.values.get("html"):
+        _write_page(context, file, result_page(document, title, _told(about or {})))
     if context.values.get("csv"):
-        write_result(context.out.file, dict(result))
-        return
-    figures = statistics(dict(result))
-    if context.as_json:
-        document = {**(about or {}), **figures, "digest": digest(dict(result)), "result": result}
-        context.print_json(document)
-        return
-    context.out.print(result_table(dict(result), figures))
-    context.out.print(f"digest {digest(dict(result))}", style="dim", soft_wrap=True)
+        write_result(context.out.file, document)
+    elif context.as_json:
+        summary = Summary(document).document()
+        ending = {"digest": digest(document), "result": document}
+        context.print_json({**(about or {}), **statistics(document), "summary": summary, **ending})
+    else:
+        context.out.print(result_table(document, wide=context.out.width >= WIDE))
+        context.out.print(f"digest {digest(document)}", style="dim", soft_wrap=True)
+
+
+def _told(about: Mapping[str, Any]) -> dict[str, str]:
+    """What a page tells of the circumstances."""
+    words = {name: str(value) for name, value in about.items() if isinstance(value, str | int)}
+    return {**words, "speed": told(about["speed"])} if "speed" in about else words
+
+
+def _write_page(context: Context, file: Path, page: str) -> None:
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"the page cannot be written: {error}") from error
+    context.say(f"A page with plots is in {escape(str(file))}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node.commands.command import Argument, Command, Context
 from node.commands.compare import compare, stat_weights
@@ -16,10 +15,11 @@ from node.commands.inputs import (
     workers_of,
     workers_option,
 )
-from node.commands.show import check_output, csv_option, print_result, progress_bar, rate
+from node.commands.show import check_output, output_options, print_result, progress_bar
 from node.errors import ConfigurationError
 from node.options import Option, switch, words
 from node.simulation import Simulation, check_config, load_engine, read_config
+from node.speed import Stopwatch, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,18 +51,19 @@ def _simulate(context: Context, source: str) -> None:
     plan = engine.prepare(config)
     workers = workers_of(values)
     simulation = Simulation(engine, plan, values["seed"], values["iterations"])
-    started = time.perf_counter()
+    watch = Stopwatch()
     with progress_bar(context, "simulating", values["iterations"]) as show:
-        result = simulation.run(workers, lambda done: show(done, rate(done, started)))
-    took = time.perf_counter() - started
-    about: Mapping[str, object] = {
-        "seed": values["seed"],
-        "workers": workers,
-        "seconds": round(took, 3),
-    }
-    print_result(context, result, about)
-    speed = f"{int(result['iterations']) / max(took, 1e-9):,.0f} iterations/s"
-    context.say(f"[dim]seed {values['seed']}, {workers} workers, {took:.1f} s, {speed}[/]")
+        result = simulation.run(workers, lambda done: show(done, watch.rate(done)))
+    speed = watch.speed(result)
+    about = {"config": source, "seed": values["seed"], "workers": workers, "speed": speed}
+    print_result(context, result, about, _title(config, source))
+    context.say(f"[dim]seed {values['seed']}, {workers} workers, {told(speed)}[/]")
+
+
+def _title(config: Mapping[str, Any], source: str) -> str:
+    """What a page of the result is called: the character and the spec."""
+    names = (config.get(part, {}).get("name") for part in ("player", "spec"))
+    return ", ".join(name for name in names if name) or source
 
 
 COMMAND = Command(
@@ -73,6 +74,7 @@ COMMAND = Command(
         "sim",
         "sim modern/beast_mastery -n 20000 --targets 3",
         "sim modern/beast_mastery --character my_hunter.json --seed 7 --json",
+        "sim my_hunter.json --html report.html",
         "sim --compare old.json new.json",
         "sim my_hunter.json --stat-weights",
     ),
@@ -105,6 +107,6 @@ COMMAND = Command(
             help="the stats to weigh (default: all that the player has)",
             metavar="NAMES",
         ),
-        csv_option("sim"),
+        *output_options("sim"),
     ),
 )

@@ -45,4 +45,4 @@ def show_job_result(context: Context, job: dict[str, Any]) -> None:
             advice=f"Wait for it with: python -m node result {short_id(job)} --wait",
         )
     about = {"job_id": job["id"], "provenance": document.get("provenance")}
-    print_result(context, document["result"], about)
+    print_result(context, document["result"], about, f"Job {short_id(job)}")

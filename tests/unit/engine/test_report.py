@@ -36,6 +36,16 @@ def document() -> dict[str, Any]:
             "pet.wolf.kill_command.ticks": 0,
             "pet.wolf.kill_command.crit_ticks": 0,
             "pet.wolf.kill_command.damage_milli": 140_000_000,
+            "pet.wolf.uptime_ms": 200_000,
+            "pet.wolf.summons": 0,
+            "proc.wild_call.attempts": 40,
+            "proc.wild_call.procs": 8,
+            "line.actions.0.kill_command.fired": 10,
+            "line.actions.10.cobra_shot.fired": 10,
+            "line.actions.9.cobra_shot.fired": 20,
+            "target.1.ability.cobra_shot.damage_milli": 70_000_000,
+            "target.1.pet.wolf.kill_command.damage_milli": 40_000_000,
+            "target.rest.pet.wolf.kill_command.damage_milli": 100_000_000,
             "aura.frenzy.uptime_ms": 150_000,
             "aura.frenzy.stack_ms": 300_000,
             "aura.frenzy.applications": 4,
@@ -46,21 +56,22 @@ def document() -> dict[str, Any]:
             "resource.focus.overflow_milli": 20_000,
             "resource.focus.capped_ms": 10_000,
         },
+        "extremes": {"ability.cobra_shot": {"min": 2_500_000, "max": 5_000_000}},
     }
 
 
-def shown(*, terminal: bool = False) -> list[str]:
-    """Render the result 80 columns wide, runs of blanks as one."""
+def shown(*, terminal: bool = False, width: int = 80) -> list[str]:
+    """Render the result, 80 columns wide if nothing else is said."""
     result = document()
     file = io.StringIO()
-    console = Console(file=file, width=80, force_terminal=terminal)
-    console.print(result_table(result, results.statistics(result)))
+    console = Console(file=file, width=width, force_terminal=terminal)
+    console.print(result_table(result, wide=width > 80))
     return file.getvalue().splitlines()
 
 
-def row(name: str) -> list[str]:
+def row(name: str, width: int = 80) -> list[str]:
     """Give the cells of the row that begins with a name."""
-    line = next(line for line in shown() if line.strip().startswith(name))
+    line = next(line for line in shown(width=width) if line.strip().startswith(name))
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
@@ -91,11 +102,41 @@ def test_auras_and_resources_are_listed() -> None:
     assert row("Focus")[1:] == ["500.0", "450.0", "10.0", "5.0 %"]
 
 
+def test_a_wide_terminal_shows_more_of_each_ability() -> None:
+    """Ticks, the least and the most at once, and misses have columns of their own."""
+    assert row("Cobra Shot", 120)[1:] == [
+        "33.3 %", "350.0", "10.0", "10.0", "3,500", "25.0 %", "2,500", "5,000"
+    ]  # fmt: skip
+    assert "Missed" in "".join(shown(width=120))
+    assert "Missed" not in "".join(shown())
+
+
+def test_pets_targets_and_procs_are_listed() -> None:
+    """Pets with their damage, targets in their order, procs with their frequency."""
+    assert row("Wolf")[1:] == ["66.7 %", "700.0", "100.0 %"]
+    assert row("Target 1")[1:] == ["52.4 %", "550.0"]
+    assert row("All others")[1:] == ["47.6 %", "500.0"]
+    assert row("Wild Call")[1:] == ["20.0", "4.0", "2.40"]
+
+
+def test_lines_of_the_rotation_are_in_its_order() -> None:
+    """The ninth line comes before the tenth."""
+    names = [line.split("  ")[0].strip() for line in shown()]
+    lines = [name for name in names if name.startswith("actions.")]
+
+    assert lines == [
+        "actions.0.kill_command", "actions.9.cobra_shot", "actions.10.cobra_shot"
+    ]  # fmt: skip
+    assert row("actions.9")[1:] == ["10.0", "50.0 %"]
+
+
 def test_the_last_line_says_what_was_simulated() -> None:
     """Fights, their length, the engine and the first digits of the digest."""
     digest = results.digest(document())
 
-    assert shown()[-1] == f"2 fights of 100.0 s, combat 1.2.3, digest {digest[:12]}"
+    assert shown()[-1] == (
+        f"2 fights of 100.0 s, best 1, worst 0, combat 1.2.3, digest {digest[:12]}"
+    )
 
 
 def test_it_fits_80_columns_and_is_plain_off_a_terminal() -> None:
