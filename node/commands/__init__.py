@@ -26,6 +26,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "sim": "run a simulation on this machine alone",
         "import-simc": "make a config of a SimulationCraft character",
         "replay": "print the combat log of one fight",
+        "validate": "say everything that is wrong with a config, a spec or a rotation",
         "bench": "measure how fast this machine simulates",
         "doctor": "check everything a node needs, and say what to fix",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from node.errors import NodeError
 
@@ -18,6 +18,7 @@ class Problem:
     pointer: str  #: RFC 6901 JSON pointer into the config, "" for the whole
     message: str
     hint: str = ""
+    severity: Literal["error", "warning"] = "error"  #: a warning does not refuse a config
 
     def __str__(self) -> str:
         """Give the problem as one line."""
@@ -87,6 +88,11 @@ class Engine(Protocol):
 
     def validate(self, config: Mapping[str, Any]) -> list[Problem]:
         """List all that is wrong with a config, as far as it shows without documents."""
+
+    def warnings(
+        self, config: Mapping[str, Any], documents: Mapping[str, str] = ...
+    ) -> list[Problem]:
+        """List what of a valid config is probably not meant; none of it refuses the config."""
 
     def documents(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Name the checksums of the rotations that the config refers to."""

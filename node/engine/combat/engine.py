@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
 from node.engine.combat.world import World
 from node.engine.configs import default_config
+from node.engine.documents import read_json
 from node.engine.protocol import ConfigError, Plan, Problem
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ class CombatEngine:
         if not _is_reference(config["rotation"]):
             rotation.check(world, config["rotation"], report, "/rotation")
         return report.problems
+
+    def warnings(
+        self, config: Mapping[str, Any], documents: Mapping[str, str] | None = None
+    ) -> list[Problem]:
+        """List what of a valid config is probably not meant, such as variables nobody uses."""
+        if self.validate(config):
+            return []
+        report = Report()
+        world = World(config, report)
+        build(world)
+        rotation.check_pets(world)
+        rotation.check(world, _rotation(config, documents or {}), report, "/rotation")
+        return sorted(report.warnings, key=str)
 
     def documents(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Name the checksum of the rotation, unless it stands in the config itself."""
@@ -183,7 +197,12 @@ def _rotation(config: Mapping[str, Any], documents: Mapping[str, str]) -> Any:
         problem = Problem("/rotation/checksum", f"the rotation {checksum} is not at hand")
         raise ConfigError([problem])
     try:
-        return json.loads(text)
+        rotation_document, problems = read_json(text)
     except ValueError as error:
         problem = Problem("/rotation", f"the rotation {checksum} is not JSON: {error}")
         raise ConfigError([problem]) from error
+    if problems:
+        raise ConfigError(
+            [replace(problem, pointer=f"/rotation{problem.pointer}") for problem in problems]
+        )
+    return rotation_document

@@ -40,7 +40,8 @@ class Expressions:
         self._circles = report
         self._open: list[str] = []
         self._known: dict[str, Term] = {}
-        self.used: set[str] = set()
+        self._uses: dict[str, set[str]] = {}
+        self._asked: set[str] = set()
 
     def condition(self, value: Any, pointer: str) -> tuple[int, int]:
         """Add a condition, and what tells when time alone may change it; give their numbers."""
@@ -56,7 +57,23 @@ class Expressions:
 
     def check(self, kind: Kind, value: Any, pointer: str) -> Term:
         """Read an expression and report what is wrong with it."""
-        return self._typed(kind, value, pointer, 0)
+        term = self._typed(kind, value, pointer, 0)
+        self._warn_of_constant(term, pointer)
+        return term
+
+    def warn_of_unused(self, pointer: str) -> None:
+        """Warn of each variable that no expression needs."""
+        used, found = set[str](), self._asked
+        while found:
+            used |= found
+            found = {name for user in found for name in self._uses.get(user, ())} - used
+        for name in self._variables.keys() - used:
+            self._report.warn(join(pointer, name), f"the variable {name!r} is never used")
+
+    def _warn_of_constant(self, term: Term, pointer: str) -> None:
+        if term.kind == "boolean" and term.literal and term.node.is_constant:
+            always = "true" if term.node.value else "false"
+            self._report.warn(pointer, f"this is always {always}")
 
     def check_variable(self, name: str, pointer: str) -> Term:
         """Read a variable of any type and report what is wrong with it."""
@@ -108,7 +125,7 @@ class Expressions:
             return UNKNOWN
 
     def _variable(self, name: str, pointer: str, depth: int) -> Term:
-        self.used.add(name)
+        (self._uses.setdefault(self._open[-1], set()) if self._open else self._asked).add(name)
         if name in self._open:
             self._report_circle(name, pointer)
             return UNKNOWN
@@ -154,7 +171,11 @@ class Expressions:
         except ValueError as error:
             self._report.add(pointer, str(error))
             return UNKNOWN
-        return _literal(term) if all(part.literal for part in terms) else term
+        if all(part.literal for part in terms):
+            return _literal(term)
+        for i, part in enumerate(terms):
+            self._warn_of_constant(part, join(pointer, i) if given is arguments else pointer)
+        return term
 
 
 def _literal(term: Term) -> Term:

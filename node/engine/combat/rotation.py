@@ -106,6 +106,9 @@ class _Checker:
                 self._check_action(action, join(pointer, index))
         self._check_circles()
         self._check_precombat()
+        self._expressions.warn_of_unused(f"{self._pointer}/variables")
+        for name in self._lists.keys() - {MAIN} - self._reached(MAIN):
+            self._report.warn(self._list_pointer(name), f"the list {name!r} is never called")
 
     def _check_precombat(self) -> None:
         pointer = join(self._pointer, PRECOMBAT)

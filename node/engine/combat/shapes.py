@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from node.engine import documents
 from node.engine.protocol import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+join = documents.join
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -20,14 +22,19 @@ class Report:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def add(self, pointer: str, message: str, hint: str = "") -> None:
         """Report a problem at a place."""
         self.problems.append(Problem(pointer, message, hint))
 
+    def warn(self, pointer: str, message: str, hint: str = "") -> None:
+        """Report what is probably not meant."""
+        self.warnings.append(Problem(pointer, message, hint, "warning"))
+
     def unknown(self, pointer: str, what: str, name: str, known: Collection[str]) -> None:
         """Report a name that means nothing, with the nearest one that does."""
-        self.add(pointer, f"there is no {what} {name!r}", suggestion(name, known))
+        self.add(pointer, f"there is no {what} {shown(name)}", suggestion(name, known))
 
     def wrong_type(self, pointer: str, expected: str, value: object) -> None:
         """Report a value of the wrong type."""
@@ -49,9 +56,16 @@ def json_type(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def join(pointer: str, part: str | int) -> str:
-    """Extend a JSON pointer."""
-    return f"{pointer}/{str(part).replace('~', '~0').replace('/', '~1')}"
+def shown(value: object) -> str:
+    """Show a value of any size in a few characters."""
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return "a huge number"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LARGE = 10**30
+_LONGEST = 60
 
 
 class Shape(Protocol):
@@ -73,7 +87,7 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, int | float):
             report.wrong_type(pointer, "a number", value)
         elif not self.least <= value <= self.most:  # so is no infinity, and nothing is with NaN
-            report.add(pointer, f"{value!r} is not between {self.least} and {self.most}")
+            report.add(pointer, f"{shown(value)} is not between {self.least} and {self.most}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,7 @@ class Integer:
         if isinstance(value, bool) or not isinstance(value, int):
             report.wrong_type(pointer, "a whole number", value)
         elif not self.least <= value <= self.most:
-            report.add(pointer, f"{value} is not between {self.least} and {self.most}")
+            report.add(pointer, f"{shown(value)} is not between {self.least} and {self.most}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ class Name:
             report.wrong_type(pointer, "a name", value)
         elif not IDENTIFIER.fullmatch(value):
             hint = "lower-case letters, digits and underscores, a letter first"
-            report.add(pointer, f"{value!r} is not a name", hint)
+            report.add(pointer, f"{shown(value)} is not a name", hint)
 
 
 @dataclass(frozen=True)
@@ -146,7 +160,9 @@ class Choice:
     def check(self, value: Any, pointer: str, report: Report) -> None:
         """Report what is not among the options."""
         if value not in self.options:
-            report.unknown(pointer, "option", str(value), self.options)
+            report.unknown(
+                pointer, "option", value if isinstance(value, str) else shown(value), self.options
+            )
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,12 @@ class CountingEngine:
             return []
         return [Problem("/duration_ms", "too short", "at least 10000")]
 
+    def warnings(
+        self, _config: Mapping[str, Any], _documents: Mapping[str, str] | None = None
+    ) -> list[Problem]:
+        """Everything is meant."""
+        return []
+
     def documents(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """The checksum of the rotation, if the config names one."""
         checksum = config.get("rotation", {}).get("checksum")

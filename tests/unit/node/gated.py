@@ -40,6 +40,12 @@ class GatedEngine:
         del config
         return []
 
+    def warnings(
+        self, _config: Mapping[str, Any], _documents: Mapping[str, str] | None = None
+    ) -> list[Problem]:
+        """Everything is meant."""
+        return []
+
     def documents(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """The rotation, if it is named by checksum."""
         checksum = config.get("rotation", {}).get("checksum")

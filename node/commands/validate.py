@@ -1,0 +1,82 @@
+"""`validate`: say everything that is wrong with a document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from node.checking import Checked, check_document
+from node.commands.command import Argument, Command, Context
+from node.commands.inputs import DEFAULT_CONFIG
+from node.engine.configs import spec_names
+from node.options import Option, one_of
+
+if TYPE_CHECKING:
+    from node.engine import Problem
+
+_STYLES = {"error": "bold red", "warning": "yellow"}
+
+
+def run(context: Context) -> int:
+    """List the problems of a document; the exit code is 1 when there are errors."""
+    source = context.values["source"]
+    checked = check_document(source, context.values["against"])
+    if context.as_json:
+        context.print_json(
+            {
+                "valid": not checked.errors,
+                "kind": checked.kind,
+                "problems": [asdict(problem) for problem in checked.problems],
+            }
+        )
+    else:
+        _print(context, source, checked)
+    return 1 if checked.errors else 0
+
+
+def _print(context: Context, source: str, checked: Checked) -> None:
+    for problem in checked.problems:
+        context.out.print(_line(problem), soft_wrap=True)
+    verdict = "not valid" if checked.errors else "valid"
+    counts = [
+        _counted(len(checked.errors), "error"),
+        _counted(len(checked.warnings), "warning"),
+    ]
+    found = f": {', '.join(filter(None, counts))}" if any(counts) else ""
+    context.out.print(Text(f"{source} is a {checked.kind}, {verdict}{found}"), soft_wrap=True)
+
+
+def _line(problem: Problem) -> Text:
+    return Text.assemble((problem.severity, _STYLES[problem.severity]), f" {problem}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}" if count else ""
+
+
+COMMAND = Command(
+    name="validate",
+    summary="say everything that is wrong with a config, a spec or a rotation",
+    run=run,
+    examples=(
+        "validate my_hunter.json",
+        "validate my_rotation.json --against modern/beast_mastery",
+        "validate node/engine/specs/modern/beast_mastery.json --json",
+    ),
+    arguments=(
+        Argument(key="source", metavar="FILE", help="a file of JSON, or a built-in config"),
+    ),
+    options=(
+        Option(
+            key="against",
+            group="validate",
+            read=one_of(*spec_names()),
+            wanted=f"one of {', '.join(spec_names())}",
+            default=DEFAULT_CONFIG,
+            help="the built-in config that a rotation is for, where no spec lies beside it",
+            metavar="CONFIG",
+        ),
+    ),
+)
