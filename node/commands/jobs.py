@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from rich.markup import escape
@@ -45,9 +45,12 @@ async def _jobs(context: Context) -> int:
     values = context.values
     async with signed_in(context) as client:
         if not values["id"]:
-            if values["cancel"] or values["retry"]:
+            if values["cancel"] or values["retry"] or values["why"]:
                 raise ConfigurationError("which job? Give its id behind `jobs`")
             _show_list(context, await _newest(client, values["limit"]))
+            return 0
+        if values["why"]:
+            _show_reasons(context, await _explanation(client, values["id"]))
             return 0
         job_id = await find_job(client, values["id"])
         for verb in ("cancel", "retry"):
@@ -75,6 +78,17 @@ async def find_job(client: PoolClient, words: str) -> str:
         found = "no job of yours begins" if not matches else f"{len(matches)} jobs of yours begin"
         raise CommandError(f"{found} with {wanted}", advice="See: python -m node jobs")
     return matches[0]
+
+
+async def _explanation(client: PoolClient, words: str) -> dict[str, Any]:
+    """Why a node with this name or id, or a job, is where it is."""
+    nodes = await client.rows("nodes", select="id,name")
+    found = [node["id"] for node in nodes if words in {node["name"], node["id"]}]
+    if len(found) == 1:
+        answer = await client.rpc("explain_node", {"id": found[0]})
+    else:
+        answer = await client.rpc("explain_job", {"id": await find_job(client, words)})
+    return cast("dict[str, Any]", answer)
 
 
 async def _newest(client: PoolClient, limit: int) -> list[dict[str, Any]]:
@@ -129,6 +143,38 @@ def _show_one(context: Context, job: Mapping[str, Any]) -> None:
         context.say(f"See its result with: python -m node result {short_id(job)}")
 
 
+def _show_reasons(context: Context, answer: Mapping[str, Any]) -> None:
+    if context.as_json:
+        context.print_json(answer)
+        return
+    title = f"node {answer['name']}" if "name" in answer else f"job {short_id(answer)}"
+    context.out.print(f"[bold]{escape(title)}[/]  {_state(answer['status'])}")
+    for reason in answer["reasons"]:
+        context.out.print(f"  - {escape(reason['text'])}")
+    if (seconds := answer.get("seconds_to_finish")) is not None:
+        context.out.print(f"  - At this speed it is done in {duration(seconds)}.")
+    if answer.get("failures"):
+        context.out.print(_failures_table(answer["failures"], context.clock()))
+
+
+def _failures_table(failures: list[dict[str, Any]], now: float) -> Table:
+    """What went wrong, the latest first."""
+    table = Table(title="what went wrong", title_justify="left")
+    for heading in ("iterations", "try", "node", "failure", "when", "error"):
+        table.add_column(heading, overflow="fold")
+    for one in failures:
+        last = int(one["seed_offset"]) + int(one["iterations"]) - 1
+        table.add_row(
+            f"{one['seed_offset']:,} to {last:,}",
+            str(one["attempt"]),
+            escape(str(one["node"] or one["node_id"])),
+            one["failure"],
+            age(one["failed_at"], now),
+            escape(str(one["error"] or "")),
+        )
+    return table
+
+
 def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
     total, done = int(job["total_iterations"]), int(job["completed_iterations"])
     started, completed = unix_seconds(job.get("started_at")), unix_seconds(job.get("completed_at"))
@@ -153,7 +199,7 @@ COMMAND = Command(
     name="jobs",
     summary="list your jobs, or show one",
     run=run,
-    examples=("jobs", "jobs --limit 100 --json", "jobs 3f2a --cancel"),
+    examples=("jobs", "jobs --limit 100 --json", "jobs 3f2a --cancel", "jobs last --why"),
     settings=("access_token",),
     arguments=(
         Argument(
@@ -188,6 +234,14 @@ COMMAND = Command(
             wanted="yes or no",
             default=False,
             help="run what failed again",
+        ),
+        Option(
+            key="why",
+            group="jobs",
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="say why the job, or the node of that name, waits or runs as it does",
         ),
     ),
 )

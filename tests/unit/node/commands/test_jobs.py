@@ -127,3 +127,61 @@ def test_nothing_is_changed_without_an_id(shell: Shell, verb: str) -> None:
     with pytest.raises(ConfigurationError, match="which job"):
         shell.call(COMMAND, {verb: True})
     assert not shell.pool.requests
+
+
+WHY = "/rest/v1/rpc/explain_job"
+EXPLANATION = {
+    "id": FIRST,
+    "status": "pending",
+    "reasons": [{"code": "no_nodes", "text": "You have no node."}],
+    "nodes": {},
+    "jobs_ahead": 0,
+    "seconds_to_finish": 90.0,
+    "failures": [
+        {
+            "seed_offset": 1000,
+            "iterations": 500,
+            "attempt": 2,
+            "node_id": SECOND,
+            "node": "alder",
+            "failure": "error",
+            "error": "no [memory]",
+            "failed_at": "2027-01-15T07:59:00+00:00",
+        }
+    ],
+}
+
+
+def test_a_job_says_why_it_waits(shell: Shell) -> None:
+    """In sentences, with when it is done and what went wrong."""
+    shell.pool.on("GET", "/rest/v1/nodes", [])
+    shell.pool.on("POST", WHY, EXPLANATION)
+    out = shell.call(COMMAND, {"id": "3f2a", "why": True}).out
+    assert "You have no node." in out
+    assert "done in 1 min 30 s" in out
+    for word in ("1,000 to 1,499", "alder", "no [memory]", "1 min 00 s ago"):
+        assert word in out
+    assert shell.pool.bodies(WHY) == [{"id": FIRST}]
+    assert shell.call(COMMAND, {"id": "3f2a", "why": True}, as_json=True).json == EXPLANATION
+
+
+@pytest.mark.parametrize("words", ["alder", "00000000-0000-4000-8000-00000000000a"])
+def test_a_node_says_why_it_is_idle(shell: Shell, words: str) -> None:
+    """By its name or id, where no job has it."""
+    node = {"id": "00000000-0000-4000-8000-00000000000a", "name": "alder"}
+    reasons = [{"code": "paused", "text": "It is paused."}]
+    explanation = {**node, "status": "online", "reasons": reasons}
+    shell.pool.on("GET", "/rest/v1/nodes", [node])
+    shell.pool.on("POST", "/rest/v1/rpc/explain_node", explanation)
+    out = shell.call(COMMAND, {"id": words, "why": True}).out
+    assert "node alder" in out
+    assert "It is paused." in out
+
+
+def test_words_for_neither_a_job_nor_a_node_are_refused(shell: Shell) -> None:
+    """As they are without --why; and there must be some."""
+    shell.pool.on("GET", "/rest/v1/nodes", [])
+    with pytest.raises(CommandError, match="no job of yours begins with abcd"):
+        shell.call(COMMAND, {"id": "abcd", "why": True})
+    with pytest.raises(ConfigurationError, match="which job"):
+        shell.call(COMMAND, {"why": True})

@@ -1,0 +1,363 @@
+-- Why a job waits or a node is idle, in words for the person who asks. Asked by people, so it may
+-- cost what a page of a dashboard costs; no hot path calls it.
+
+create function private.reason(code text, sentence text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object('code', reason.code, 'text', reason.sentence);
+end;
+$$;
+
+comment on function private.reason(text, text) is 'One reason: a code for programs, a sentence.';
+
+create function private.nodes_for_job(job public.sim_jobs)
+returns table (node_id uuid, name text, state text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select
+    nodes.id,
+    nodes.name,
+    case
+      when leases.of_this_job > 0 then 'working'
+      when nodes.status <> 'online'
+        or coalesce(heartbeats.leases_until, '-infinity') <= private.current_time() then 'offline'
+      when nodes.paused_at is not null then 'paused'
+      when nodes.max_parallel = 0 then 'without_workers'
+      when private.is_barred((nodes_for_job.job).id, nodes.id) then 'barred'
+      when leases.of_all > 0 and idle.node_id is null then 'busy'
+      else 'free'
+    end
+  from (
+    select distinct access.node_id
+    from public.node_access as access
+    join public.nodes on nodes.id = access.node_id
+    where case access.access_type
+      when 'owner' then nodes.user_id = (nodes_for_job.job).user_id
+      when 'user'
+        then access.target_id = (nodes_for_job.job).user_id
+          and private.are_friends(nodes.user_id, (nodes_for_job.job).user_id)
+      when 'guild'
+        then (nodes_for_job.job).access_type <> 'private'
+          and private.is_guild_member(access.target_id, (nodes_for_job.job).user_id)
+          and private.is_guild_member(access.target_id, nodes.user_id)
+      else (nodes_for_job.job).access_type = 'public'
+    end
+  ) as admitted
+  join public.nodes on nodes.id = admitted.node_id
+  left join private.node_heartbeats as heartbeats on heartbeats.node_id = nodes.id
+  left join private.idle_nodes as idle on idle.node_id = nodes.id
+  cross join lateral (
+    select
+      count(*) as of_all,
+      count(*) filter (where chunks.job_id = (nodes_for_job.job).id) as of_this_job
+    from public.sim_chunks as chunks
+    where chunks.node_id = nodes.id and chunks.status in ('pending', 'claimed', 'running')
+  ) as leases
+  order by nodes.name, nodes.id;
+end;
+$$;
+
+comment on function private.nodes_for_job(public.sim_jobs) is
+'Every node that may serve the job, and what it does instead.';
+
+create function private.jobs_ahead(job public.sim_jobs)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_now constant timestamptz := private.current_time();
+  v_ageing interval;
+begin
+  select priority_ageing into strict v_ageing from private.settings;
+  return (
+    select count(*)
+    from private.open_jobs as others
+    join private.open_jobs as mine on mine.job_id = (jobs_ahead.job).id
+    where others.user_id = mine.user_id
+      and others.job_id <> mine.job_id
+      and (
+        -private.aged_rank(others.rank, others.created_at, v_now, v_ageing),
+        others.created_at, others.job_id
+      ) < (
+        -private.aged_rank(mine.rank, mine.created_at, v_now, v_ageing),
+        mine.created_at, mine.job_id
+      )
+  );
+end;
+$$;
+
+comment on function private.jobs_ahead(public.sim_jobs) is
+'How many jobs of the same user are served before it.';
+
+create function private.seconds_to_finish(job public.sim_jobs)
+returns double precision
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_done double precision;
+begin
+  v_done := (private.progress_of_job((seconds_to_finish.job).id) ->> 'completed_iterations');
+  if (seconds_to_finish.job).status <> 'running' or v_done = 0 then
+    return null;
+  end if;
+  return extract(epoch from private.current_time() - (seconds_to_finish.job).started_at)
+    * ((seconds_to_finish.job).total_iterations - v_done) / v_done;
+end;
+$$;
+
+comment on function private.seconds_to_finish(public.sim_jobs) is
+'How long the job will take at the speed it had so far; null before its first result.';
+
+create function private.reasons_of_job(job public.sim_jobs, states jsonb, ahead bigint)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_reasons jsonb := '[]';
+  v_nodes bigint := (select coalesce(sum(value::bigint), 0) from jsonb_each_text(states));
+  v_state record;
+begin
+  if (reasons_of_job.job).status not in ('pending', 'running') then
+    return jsonb_build_array(private.reason(
+      (reasons_of_job.job).status,
+      format('The job is %s.', (reasons_of_job.job).status)
+      || coalesce(' ' || (reasons_of_job.job).error, '')
+    ));
+  end if;
+  if v_nodes = 0 then
+    v_reasons := v_reasons || private.reason('no_nodes', case (reasons_of_job.job).access_type
+      when 'public' then 'No node is shared with everybody, and you have none of your own.'
+      when 'guild' then 'Neither you, nor friends or guild mates who share, have a node.'
+      else 'You have no node, and no friend shares one with you. '
+        'A job sent with access `public` may run on nodes that are shared with everybody.'
+    end);
+  end if;
+  for v_state in
+    select phrases.code, phrases.sentence, (reasons_of_job.states ->> phrases.code)::bigint as nodes
+    from (values
+      (1, 'working', 'run it now'),
+      (2, 'free', 'are free, and get a part of it when they ask'),
+      (3, 'busy', 'are busy with other jobs'),
+      (4, 'offline', 'are offline'),
+      (5, 'paused', 'their owners paused'),
+      (6, 'without_workers', 'may use no workers'),
+      (7, 'barred', 'failed it too often and get no more of it')
+    ) as phrases (place, code, sentence)
+    where reasons_of_job.states ? phrases.code
+    order by phrases.place
+  loop
+    v_reasons := v_reasons || private.reason(
+      v_state.code, format('Nodes that %s: %s of %s.', v_state.sentence, v_state.nodes, v_nodes)
+    );
+  end loop;
+  if private.is_fully_leased((reasons_of_job.job).id) then
+    v_reasons := v_reasons || private.reason(
+      'fully_leased', 'All of it is with nodes; it ends when they hand in their last parts.'
+    );
+  elsif not private.may_lease_more((reasons_of_job.job).user_id) then
+    v_reasons := v_reasons || private.reason(
+      'quota', 'Your jobs have as many parts with nodes as you may have at a time.'
+    );
+  elsif reasons_of_job.ahead > 0 then
+    v_reasons := v_reasons || private.reason(
+      'behind', format('%s of your jobs are served before it.', reasons_of_job.ahead)
+    );
+  end if;
+  return v_reasons;
+end;
+$$;
+
+comment on function private.reasons_of_job(public.sim_jobs, jsonb, bigint) is
+'Why the job is where it is, what matters most first.';
+
+create function private.failures_of_job(job_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(jsonb_agg(to_jsonb(failures)), '[]')
+    from (
+      select
+        chunks.seed_offset, chunks.iterations, chunks.attempt, chunks.node_id, nodes.name as node,
+        chunks.failure, chunks.error, chunks.failed_at
+      from public.sim_chunks as chunks
+      left join public.nodes on nodes.id = chunks.node_id
+      where chunks.job_id = failures_of_job.job_id
+        and chunks.failure in ('error', 'rejected', 'expired')
+      order by chunks.failed_at desc
+      limit 10
+    ) as failures
+  );
+end;
+$$;
+
+comment on function private.failures_of_job(uuid) is 'The last parts of the job that went wrong.';
+
+create function private.explain_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_job public.sim_jobs := private.require_own_job(explain_job.id);
+  v_states jsonb;
+  v_ahead bigint := private.jobs_ahead(v_job);
+begin
+  select coalesce(jsonb_object_agg(counted.state, counted.nodes), '{}') into v_states
+  from (
+    select nodes.state, count(*) as nodes
+    from private.nodes_for_job(v_job) as nodes
+    group by nodes.state
+  ) as counted;
+  return jsonb_build_object(
+    'id', v_job.id,
+    'status', v_job.status,
+    'reasons', private.reasons_of_job(v_job, v_states, v_ahead),
+    'nodes', v_states,
+    'jobs_ahead', v_ahead,
+    'seconds_to_finish', private.seconds_to_finish(v_job),
+    'failures', private.failures_of_job(v_job.id)
+  );
+end;
+$$;
+
+grant execute on function private.explain_job(uuid) to authenticated;
+
+comment on function private.explain_job(uuid) is
+'See public.explain_job. A definer: users cannot read what nodes they do not own are doing.';
+
+create function public.explain_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return private.explain_job(explain_job.id);
+end;
+$$;
+
+grant execute on function public.explain_job(uuid) to authenticated;
+
+comment on function public.explain_job(uuid) is
+'Why the caller''s job waits or runs as it does: reasons in words, what the nodes that may serve '
+'it are doing, its place among the caller''s jobs, when it will be done, and what went wrong.';
+
+create function private.reasons_of_node(node public.nodes)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_reasons jsonb := '[]';
+  v_leases bigint;
+  v_is_live boolean := exists (
+    select from private.node_heartbeats as heartbeats
+    where heartbeats.node_id = (reasons_of_node.node).id
+      and heartbeats.leases_until > private.current_time()
+  );
+begin
+  if (reasons_of_node.node).status <> 'online' or not v_is_live then
+    v_reasons := v_reasons || private.reason('offline', format(
+      'It is offline; it was last seen at %s UTC.',
+      to_char((reasons_of_node.node).last_seen_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS')
+    ));
+  end if;
+  if (reasons_of_node.node).paused_at is not null then
+    v_reasons := v_reasons || private.reason('paused', 'It is paused.');
+  end if;
+  if (reasons_of_node.node).max_parallel = 0 then
+    v_reasons := v_reasons || private.reason('without_workers', 'It may use no workers.');
+  end if;
+  select count(*) into v_leases
+  from public.sim_chunks as chunks
+  where chunks.node_id = (reasons_of_node.node).id
+    and chunks.status in ('pending', 'claimed', 'running');
+  if v_leases > 0 then
+    return v_reasons || private.reason('working', format('It holds %s parts of jobs.', v_leases));
+  end if;
+  if exists (select from private.jobs_for_node((reasons_of_node.node).id)) then
+    return v_reasons || private.reason('offered', 'There is work for it, when it asks.');
+  end if;
+  return v_reasons || private.reason(
+    'no_work', 'No job that it may serve has work that nobody has: '
+    || case
+      when exists (
+        select from public.node_access as access
+        where access.node_id = (reasons_of_node.node).id and access.access_type = 'public'
+      ) then 'neither yours, nor any public one.'
+      else 'it serves you and those you share it with. `share_node` opens it to more.'
+    end
+  );
+end;
+$$;
+
+comment on function private.reasons_of_node(public.nodes) is
+'Why the node does or does not work, what matters most first.';
+
+create function private.explain_node(id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id uuid := private.require_user();
+  v_node public.nodes;
+begin
+  select * into v_node
+  from public.nodes
+  where nodes.id = explain_node.id and nodes.user_id = v_user_id;
+  if not found then
+    perform private.refuse(404, 'NOT_FOUND', 'You have no such node.');
+  end if;
+  return jsonb_build_object(
+    'id', v_node.id,
+    'name', v_node.name,
+    'status', v_node.status,
+    'reasons', private.reasons_of_node(v_node)
+  );
+end;
+$$;
+
+grant execute on function private.explain_node(uuid) to authenticated;
+
+comment on function private.explain_node(uuid) is
+'See public.explain_node. A definer: users cannot read the jobs that others offer their node.';
+
+create function public.explain_node(id uuid)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return private.explain_node(explain_node.id);
+end;
+$$;
+
+grant execute on function public.explain_node(uuid) to authenticated;
+
+comment on function public.explain_node(uuid) is
+'Why the caller''s node works or is idle: reasons in words.';
