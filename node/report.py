@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from node.engine import results
 from node.summary import Summary, spoken
 
 if TYPE_CHECKING:
@@ -172,7 +171,6 @@ def _footer(result: Mapping[str, Any], summary: Summary) -> Text:
     return Text(
         f"{summary.iterations:,} fights of {summary.fight_seconds:,.1f} s, "
         f"best {summary.best}, worst {summary.worst}, "
-        f"{result['engine']} {result['engine_version']}, "
-        f"digest {results.digest(dict(result))[:12]}",
+        f"{result['engine']} {result['engine_version']}",
         style="dim",
     )

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from node.amounts import age, duration, unix_seconds
 from node.commands.command import Argument, Command, Context, signed_in
+from node.commands.wait import show_job_result
 from node.errors import CommandError, ConfigurationError
 from node.jobs import read_job, short_id
 from node.options import Option, switch, whole
@@ -139,7 +140,9 @@ def _show_one(context: Context, job: Mapping[str, Any]) -> None:
         if value:
             table.add_row(f"[dim]{label}[/]", value)
     context.out.print(table)
-    if job["status"] == "completed":
+    if job.get("result"):
+        show_job_result(context, dict(job))
+    elif job["status"] == "completed":
         context.say(f"See its result with: python -m node result {short_id(job)}")
 
 

@@ -75,6 +75,17 @@ def _damage(event: str, verb: str, *, crit: bool) -> Callable[[Columns], tuple[s
     return tell
 
 
+def _channel_begun(columns: Columns) -> tuple[str, About, str]:
+    count, period = columns[at.RECORD_AMOUNT], columns[at.RECORD_LEFT]
+    about = {"ticks": count, "period_ms": period}
+    return "channel_start", about, f"channels {{}} ({count} ticks, every {period / _MILLI:.3f} s)"
+
+
+def _channel_ended(columns: Columns) -> tuple[str, About, str]:
+    done, count = columns[at.RECORD_AMOUNT], columns[at.RECORD_LEFT]
+    return "channel_end", {"ticks": done, "of": count}, f"ends {{}} ({done} of {count} ticks)"
+
+
 def _missed(columns: Columns) -> tuple[str, About, str]:
     target = columns[at.RECORD_TARGET] + 1
     return "miss", {"target": target}, f"{{}} misses target {target}"
@@ -111,6 +122,8 @@ def _plain(event: str, words: str) -> Callable[[Columns], tuple[str, About, str]
 _EVENTS: dict[int, Callable[[Columns], tuple[str, About, str]]] = {
     at.CAST_BEGUN: _cast_begun,
     at.CAST_DONE: _plain("cast", "casts {}"),
+    at.CHANNEL_BEGUN: _channel_begun,
+    at.CHANNEL_ENDED: _channel_ended,
     at.HIT: _damage("hit", "hits", crit=False),
     at.CRIT_HIT: _damage("hit", "hits", crit=True),
     at.TICKED: _damage("tick", "ticks on", crit=False),

@@ -120,3 +120,19 @@ def test_a_line_of_the_log_is_an_object_for_programs() -> None:
         "damage_milli": 1_000_000,
         "crit": False,
     }
+
+
+def test_a_channel_tells_its_ticks() -> None:
+    """Its beginning says how many there are to be, and its end how many there were."""
+    effects = {"period_ms": 1000, "ticks": 3, "effects": [strike()]}
+    drain = {"drain": {"effects": [], "channel": effects, "cooldown": {"ms": 60_000}}}
+
+    lines = replay(config(5000, abilities=drain, rotation=[{"cast": "drain"}])).lines
+    told = [line.text for line in lines]
+
+    assert told[1:] == [
+        "casts Drain [actions.0.drain]",
+        "channels Drain (3 ticks, every 1.000 s)",
+        *["Drain ticks on target 1 for 1,000"] * 3,
+        "ends Drain (3 of 3 ticks)",
+    ]

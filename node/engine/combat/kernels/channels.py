@@ -18,8 +18,10 @@ from node.engine.combat.kernels.layout import (
     CASTER,
     CHANGED,
     CHANNEL_AT_START,
+    CHANNEL_BEGUN,
     CHANNEL_BUNDLE,
     CHANNEL_DONE,
+    CHANNEL_ENDED,
     CHANNEL_HASTED,
     CHANNEL_LOOK,
     CHANNEL_MS,
@@ -30,9 +32,11 @@ from node.engine.combat.kernels.layout import (
     CHANNEL_TICKS,
     CHANNELING,
     HASTE,
+    NO_TARGET,
     NOTHING,
     NOW,
 )
+from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ def start_channel(ints: Integers, reals: Reals, ability: int) -> None:
         snapshot_effects(ints, reals, ints[ability + CHANNEL_BUNDLE])
     first = 0 if ints[ability + CHANNEL_AT_START] else period
     ints[caster + CHANNEL_TICK_AT] = ints[NOW] + first
+    record(ints, CHANNEL_BEGUN, ability, NO_TARGET, ints[ability + CHANNEL_TICKS], period)
     schedule(ints, ints[caster + CHANNEL_SLOT], ints[caster + CHANNEL_TICK_AT])
 
 
@@ -81,6 +86,9 @@ def is_over(ints: Integers, caster: int) -> bool:
 @kernel
 def end_channel(ints: Integers, caster: int) -> None:
     """Stop to channel, in the middle or at the end."""
+    ability = ints[caster + CHANNELING]
+    done = ints[caster + CHANNEL_DONE]
+    record(ints, CHANNEL_ENDED, ability, NO_TARGET, done, ints[ability + CHANNEL_TICKS])
     ints[caster + CHANNELING] = NOTHING
     ints[caster + CHANNEL_DONE] = 0
     ints[caster + CHANNEL_LOOK] = 0

@@ -358,4 +358,6 @@ RECORD_SIZE = 6
     PET_ARRIVED,
     PET_LEFT,
     LINE_CHOSEN,
-) = range(1, 18)
+    CHANNEL_BEGUN,
+    CHANNEL_ENDED,
+) = range(1, 20)

@@ -9,6 +9,7 @@ import pytest
 
 from node.commands.jobs import COMMAND
 from node.errors import CommandError, ConfigurationError
+from tests.unit.node.engines import CONFIG, CountingEngine
 
 if TYPE_CHECKING:
     from tests.unit.node.terminal import Shell
@@ -89,6 +90,15 @@ def test_the_last_job_has_a_name(shell: Shell) -> None:
     outcome = shell.call(COMMAND, {"id": "last"})
     assert SECOND in outcome.out
     assert "python -m node result 3f2b0000" in outcome.err
+
+
+def test_a_job_is_shown_with_its_result(shell: Shell) -> None:
+    """What came of a completed job stands below it."""
+    engine = CountingEngine()
+    result = engine.run(engine.prepare(CONFIG), 7, 0, 100, lambda: False)
+    done = row(SECOND, status="completed", result={"result": result, "provenance": None})
+    shell.pool.on("GET", JOBS, [done])
+    assert "DPS 56.5" in shell.call(COMMAND, {"id": SECOND}).out
 
 
 def test_a_failure_is_shown_as_it_is(shell: Shell) -> None:
