@@ -48,7 +48,8 @@ def modify(world: World) -> None:
     for name, aura in world.spec.get("auras", {}).items():
         for index, modifier in enumerate(aura.get("modifies", ())):
             pointer = f"/spec/auras/{name}/modifies/{index}"
-            for change in _changes(world, modifier, modifier["by"], pointer):
+            changes = list(_changes(world, modifier, modifier["by"], pointer))
+            for change in changes if world.choices.has(modifier) else ():
                 key = (id(change.entity), change.column)
                 targets.setdefault(key, (change, []))[1].append((world.auras[name], change.by))
     listeners: dict[int, list[Entity]] = {}
@@ -71,7 +72,8 @@ def _apply_for_good(world: World) -> None:
     for pointer, modifiers, by in lists:
         for index, modifier in enumerate(modifiers):
             amount = modifier["by"] if by is None else by
-            for change in _changes(world, modifier, amount, join(pointer, index)):
+            changes = list(_changes(world, modifier, amount, join(pointer, index)))
+            for change in changes if world.choices.has(modifier) else ():
                 value = change.entity.reals.get(change.column, 0.0)
                 changed = value + change.by if change.adds else value * (1.0 + change.by)
                 change.entity.reals[change.column] = changed

@@ -36,6 +36,8 @@ _POSITIVE = Number(0, 1e9)
 _FRACTION = Number(0, 1)
 _PERCENT = Number(0, 100)
 _NOTES: dict[str, Shape] = {"notes": Text()}
+#: what a player must have for a part of a spec to count
+GATES: dict[str, Shape] = {"talent": Name(), "equipped": Name(), "set_bonus": Name()}
 
 
 def _per_attribute(most: float) -> Object:
@@ -74,7 +76,7 @@ _EFFECTS = ListOf(EFFECT, 100)
 
 MODIFIER = Object(
     {"stat": Choice(tuple(sorted({*STATS, *ABILITY_STATS}))), "by": Number(-1, 1000)},
-    {"of": Name(), "abilities": ListOf(Name(), 100), **_NOTES},
+    {"of": Name(), "abilities": ListOf(Name(), 100), **GATES, **_NOTES},
 )
 _MASTERY_MODIFIER = Object(
     {"stat": Choice(STATS)}, {"of": Name(), "abilities": ListOf(Name(), 100), **_NOTES}
@@ -104,6 +106,8 @@ ABILITY = Object(
             {"hasted": Flag(), "snapshot": Flag(), "at_start": Flag(), **_NOTES},
         ),
         "target_health_below_percent": _PERCENT,
+        "range_yards": Number(0, 1000),
+        **GATES,
         **_NOTES,
     },
 )
@@ -126,6 +130,7 @@ AURA = Object(
         ),
         "expires": _EFFECTS,
         "modifies": ListOf(MODIFIER, 100),
+        **GATES,
         **_NOTES,
     },
 )
@@ -145,6 +150,7 @@ PROC = Object(
             },
         ),
         "icd_ms": _DURATION,
+        **GATES,
         **_NOTES,
     },
 )
@@ -157,6 +163,7 @@ _LOOKS: dict[str, Shape] = {"reaction_ms": Integer(0, 60_000), "queue_ms": Integ
 
 PET = Object(
     optional={
+        **GATES,
         "permanent": Flag(),
         "count": Integer(1, MOST_COPIES),
         "inherits": Object(
@@ -204,6 +211,9 @@ SPEC = Object(
         "pets": MapOf(PET, 50),
         "auras": MapOf(AURA),
         "procs": MapOf(PROC),
+        "talents": MapOf(Object(optional={"max_rank": Integer(1, 100), **_NOTES})),
+        "equipment": MapOf(Object(optional=_NOTES)),
+        "set_bonuses": MapOf(Object(optional=_NOTES)),
         **_NOTES,
     },
 )
@@ -229,12 +239,26 @@ PLAYER = Object(
         "stats": Object(
             optional={
                 **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
+                **dict.fromkeys(("stamina", "armor", "health"), _POSITIVE),
                 **{f"{name}_rating": _POSITIVE for name in RATINGS},
                 **{f"{name}_percent": Number(0, 1000) for name in RATINGS},
             }
         )
     },
-    {"name": Text(), "level": Integer(1, 1000), **_LOOKS, **_NOTES},
+    {
+        "name": Text(),
+        "level": Integer(1, 1000),
+        "talents": AnyOf(
+            ((list, ListOf(Name(), 200)), (dict, MapOf(Integer(0, 100)))),
+            "a list of talents, or an object of their ranks",
+        ),
+        "equipment": ListOf(Name(), 50),
+        "set_bonuses": ListOf(Name(), 50),
+        "trinkets": ListOf(Name(), 2),
+        "distance_yards": Number(0, 1000),
+        **_LOOKS,
+        **_NOTES,
+    },
 )
 
 TARGET = Object({"armor": _POSITIVE}, {"count": Integer(1, MOST_TARGETS), **_NOTES})

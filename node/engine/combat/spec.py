@@ -34,6 +34,9 @@ _REFRESH = {"reset": at.RESET, "rollover": at.ROLLOVER}
 
 def build(world: World) -> Image:
     """Fill the entities of a world and give each its place."""
+    world.choices.check(world.spec, world.report)
+    for index, name in enumerate(world.config["player"].get("trinkets", ())):
+        world.find("ability", name, f"/player/trinkets/{index}")
     _build_fight(world)
     _build_player(world)
     for name in world.pets:
@@ -179,7 +182,8 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
     pointer = f"{unit.pointer}/abilities/{name}"
     off_gcd = ability.get("off_gcd", False)
     cooldown = ability.get("cooldown", {"ms": 0})
-    charges = cooldown.get("charges", 1)
+    can_be_cast = world.choices.has(ability) and _reaches(world, ability)
+    charges = cooldown.get("charges", 1) if can_be_cast else 0
     below = ability.get("target_health_below_percent")
     entity.ints |= {
         at.CASTER: unit.entity,
@@ -209,6 +213,11 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         payer = world.find("resource", resource, f"{pointer}/cost", unit.name)
         entity.ints[at.COST_RESOURCE] = payer
         entity.ints[at.COST] = round(cost * _THOUSANDTHS)
+
+
+def _reaches(world: World, ability: Document) -> bool:
+    distance: float = ability.get("range_yards", world.distance)
+    return distance >= world.distance
 
 
 def _build_channel(world: World, unit: Unit, name: str, channel: Document) -> None:
@@ -293,7 +302,8 @@ def _listen(world: World) -> None:
     for name, proc in world.spec.get("procs", {}).items():
         for emitter, events in proc["on"].items():
             pointer = f"/spec/procs/{name}/on/{emitter}"
-            for entity, mask in _emitters(world, emitter, events, pointer):
+            emitters = _emitters(world, emitter, events, pointer)
+            for entity, mask in emitters if world.choices.has(proc) else ():
                 link = Entity(at.LINK_SIZE, {at.LISTENER: world.procs[name]})
                 link.ints[at.EVENT_MASK] = mask
                 heard.setdefault(id(entity), []).append(link)

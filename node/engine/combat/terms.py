@@ -34,6 +34,8 @@ class Term:
 
 
 UNKNOWN = Term("unknown", nodes.real(0.0))
+YES = Term("boolean", nodes.truth(value=True))
+NO = Term("boolean", nodes.truth(value=False))
 
 
 def number(node: Node | float, slope: Node | None = STEADY, *flips: Node) -> Term:

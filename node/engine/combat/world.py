@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.character import character
+from node.engine.combat.choices import Choices
 from node.engine.combat.code import Code
 from node.engine.combat.image import Entity
 from node.engine.combat.kernels import agenda
@@ -46,6 +47,7 @@ class World:
         self.spec: Document = config["spec"]
         self.profile: Document = config["profile"]
         self.character = character(self.profile, self.spec, config["player"])
+        self.choices = Choices(self.spec, config["player"])
         self.code = Code()
         self.fight = Entity(at.FIGHT_SIZE)
         self.units = {unit.name: unit for unit in self._units()}
@@ -65,6 +67,12 @@ class World:
         self.stats: list[Entity] = []
         self.modifiers: list[Entity] = []
         self.slots: list[Entity] = []
+
+    @property
+    def distance(self) -> float:
+        """How far the player is from the target, in yards."""
+        yards: float = self.config["player"].get("distance_yards", 0.0)
+        return yards
 
     @property
     def pets(self) -> Document:

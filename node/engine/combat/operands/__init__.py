@@ -8,6 +8,7 @@ from node.engine.combat.operands.abilities import COOLDOWNS, LAST, LAST_ON_GCD, 
 from node.engine.combat.operands.auras import BUFFS, DEBUFFS, DOTS
 from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, find_operand
 from node.engine.combat.operands.fight import CHANNEL, COMBAT, ENEMIES, GCD, SWING, TARGET
+from node.engine.combat.operands.gear import EQUIPMENT, SET_BONUSES, TALENTS, TRINKETS
 from node.engine.combat.operands.player import (
     PET,
     PET_BUFFS,
@@ -37,6 +38,10 @@ FAMILIES = (
     DOTS,
     PLAYERS,
     STATS,
+    TALENTS,
+    EQUIPMENT,
+    SET_BONUSES,
+    TRINKETS,
     SWING,
     GCD,
     CHANNEL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels import questions as q
@@ -55,6 +55,24 @@ def _recharge(subject: Subject) -> Term:
 def _usable(subject: Subject) -> Term:
     left = _ask(subject, q.SPELL_USABLE_IN)
     return boolean(compare("==", left, real(0.0)), flip_in(left))
+
+
+def _document(subject: Subject) -> Mapping[str, Any]:
+    """Give what the spec says of an ability."""
+    units = subject.world.units.values()
+    unit = next(u for u in units if subject.entity in u.abilities.values())
+    name = subject.name.rsplit(".", 1)[-1]
+    document: Mapping[str, Any] = unit.document["abilities"][name]
+    return document
+
+
+def _range(subject: Subject) -> Term:
+    return number(float(_document(subject).get("range_yards", 0)))
+
+
+def _in_range(subject: Subject) -> Term:
+    distance = subject.world.distance
+    return boolean(_document(subject).get("range_yards", distance) >= distance)
 
 
 def _was_last(subject: Subject) -> Term:
@@ -126,6 +144,8 @@ SPELLS = Family(
             lambda s: number(_ask(s, q.SPELL_EXECUTE_TIME)),
         ),
         "usable": flag("It could be cast now.", _usable),
+        "range": amount("yards", "How far it reaches, 0 when its spec does not say.", _range),
+        "in_range": flag("It reaches the target.", _in_range),
         "casts": amount(
             "count",
             "How often it was cast in this fight.",

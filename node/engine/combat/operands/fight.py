@@ -9,6 +9,7 @@ from node.engine.combat.nodes import number as as_real
 from node.engine.combat.nodes import whole as whole_number
 from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, amount, flag
 from node.engine.combat.terms import (
+    NO,
     NOW,
     Term,
     boolean,
@@ -19,6 +20,8 @@ from node.engine.combat.terms import (
     times,
     until,
 )
+
+_EXECUTE = 20.0  #: percent of health
 
 
 def _fight(column: int) -> Node:
@@ -35,6 +38,13 @@ def _health_percent(_subject: Subject) -> Term:
     left = as_real(minus(_fight(at.LENGTH), NOW))
     slope = nodes.divide(real(-100.0 * nodes.SECOND), length)
     return number(nodes.divide(times(100.0, left), length), slope)
+
+
+def _execute(subject: Subject) -> Term:
+    health = _health_percent(subject)
+    above = minus(health.node, real(_EXECUTE))
+    slope = health.slope or real(0.0)
+    return boolean(compare("<=", above, real(nodes.EPSILON)), nodes.crossing(above, slope))
 
 
 def _time_to_percent(subject: Subject) -> Term:
@@ -75,7 +85,13 @@ TARGET = Family(
     "The target.",
     {
         "health_percent": amount("percent", "Its health.", _health_percent),
+        "execute": flag("It has no more than 20 percent of its health.", _execute),
         "time_to_die": amount("seconds", "Until it dies.", _time_left),
+        "distance": amount(
+            "yards", "How far the player is from it.", lambda s: number(s.world.distance)
+        ),
+        "casting": flag("Never.", lambda _: NO),
+        "moving": flag("Never.", lambda _: NO),
         "time_to_percent.N": amount(
             "seconds", "Until its health falls to N percent.", _time_to_percent
         ),

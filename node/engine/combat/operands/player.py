@@ -22,7 +22,20 @@ from node.engine.combat.operands.family import (
     amount,
     flag,
 )
-from node.engine.combat.terms import Term, boolean, falling, minus, number, seconds, times, until
+from node.engine.combat.schema import ATTRIBUTES
+from node.engine.combat.terms import (
+    NO,
+    NOW,
+    YES,
+    Term,
+    boolean,
+    falling,
+    minus,
+    number,
+    seconds,
+    times,
+    until,
+)
 from node.engine.combat.world import PLAYER
 
 
@@ -86,6 +99,19 @@ def _player(subject: Subject, column: int) -> Node:
     return real_of(subject.world.actors[PLAYER], column)
 
 
+def _given(subject: Subject, stat: str) -> float:
+    return float(subject.world.config["player"]["stats"].get(stat, 0))
+
+
+def _primary(subject: Subject) -> Term:
+    return number(max(_given(subject, attribute) for attribute in ATTRIBUTES))
+
+
+def _casting(subject: Subject) -> Term:
+    casting = whole_of(subject.world.actors[PLAYER], at.CASTING)
+    return boolean(compare("!=", casting, whole(at.NOTHING)))
+
+
 PLAYERS = Family(
     "player",
     "The player, as he is now.",
@@ -106,6 +132,22 @@ PLAYERS = Family(
         ),
         "attack_power": amount("", "Attack power.", lambda s: number(_player(s, at.ATTACK_POWER))),
         "spell_power": amount("", "Spell power.", lambda s: number(_player(s, at.SPELL_POWER))),
+        "primary_stat": amount("", "The greatest of its attributes.", _primary),
+        "stamina": amount("", "Stamina.", lambda s: number(_given(s, "stamina"))),
+        "armor": amount("", "Armour.", lambda s: number(_given(s, "armor"))),
+        "level": amount("", "Level.", lambda s: number(s.world.config["player"].get("level", 0))),
+        "health": amount(
+            "", "Health; nothing attacks the player.", lambda s: number(_given(s, "health"))
+        ),
+        "health.max": amount("", "The most health.", lambda s: number(_given(s, "health"))),
+        "health.deficit": amount("", "Missing health: none.", lambda _: number(0.0)),
+        "health.percent": amount("percent", "Health of the most.", lambda _: number(100.0)),
+        "health.deficit_percent": amount("percent", "Missing health.", lambda _: number(0.0)),
+        "alive": flag("Always.", lambda _: YES),
+        "in_combat": flag("The fight has begun.", lambda _: boolean(compare(">=", NOW, whole(0)))),
+        "stealthed": flag("Never.", lambda _: NO),
+        "mounted": flag("Never.", lambda _: NO),
+        "casting": flag("A cast is on its way.", _casting),
     },
 )
 
