@@ -16,13 +16,14 @@ from node.engine.results import describe, merge, merge_metric, metric
 from node.simulation import run_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from node.engine import Engine, Plan
     from node.engine.results import Metric, Result
 
 SIGNIFICANT = 0.05  #: the chance of so great a difference by luck alone, where there is none
 UNIT = "milli"
+BETTER, WORSE, LUCK, SAME = "better", "worse", "could be luck", "the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ class Difference:
             for result in (self.one, self.other)
         )
         return round(apart / spread**2, 2) if spread else None
+
+
+def verdict(figures: Mapping[str, Any]) -> str:
+    """Say in a few words what a difference means."""
+    if figures["significant"]:
+        return BETTER if figures["mean"] > 0 else WORSE
+    return LUCK if figures["mean"] or figures["standard_error"] else SAME
 
 
 def _ratio(part: float, whole: float) -> float:

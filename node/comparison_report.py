@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from node.comparison import BETTER, LUCK, WORSE, verdict
 from node.engine.results import NORMAL_95, describe
 from node.report import begin_table
 from node.summary import spoken
@@ -46,10 +47,9 @@ def _share(row: Row) -> str:
 
 
 def _verdict(row: Row) -> Text:
-    if not row["significant"]:
-        return Text("could be luck", style="yellow")
-    better = row["mean"] > 0
-    return Text("better" if better else "worse", style="bold green" if better else "bold red")
+    styles = {BETTER: "bold green", WORSE: "bold red", LUCK: "yellow"}
+    word = verdict(row)
+    return Text(word, style=styles.get(word, "dim"))
 
 
 def _saved(rows: Sequence[Row]) -> float:
@@ -64,7 +64,7 @@ def weights_table(rows: Sequence[Row], measure: str | None) -> RenderableType:
         shown.add_row(
             spoken(row["stat"]),
             f"{row['mean']:,.4f} ± {_HALF_WIDTH * row['standard_error']:,.4f}",
-            Text("" if row["significant"] else "could be luck", style="yellow"),
+            Text("" if row["significant"] else LUCK, style="yellow"),
             "" if row["relative"] is None else f"{row['relative']:.3f}",
             f"{row['apart']:g}",
         )

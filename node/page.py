@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from node.engine import results
+from node.markup import listed, page, plot, section, table
 from node.plots import Bar, Mark, bars, histogram, line
 from node.report import called, percent
 from node.summary import Summary, spoken
@@ -36,13 +36,7 @@ def result_page(result: Result, title: str, about: Mapping[str, object]) -> str:
         _lines(summary),
         _footer(result),
     ]
-    style = files("node").joinpath("page.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f"{''.join(parts)}</main>\n</body>\n</html>\n"
-    )
+    return page(title, parts)
 
 
 def _header(result: Result, summary: Summary, title: str, about: Mapping[str, object]) -> str:
@@ -56,23 +50,11 @@ def _header(result: Result, summary: Summary, title: str, about: Mapping[str, ob
         "Fights": f"{summary.iterations:,} of {summary.fight_seconds:,.1f} s",
         **{spoken(name): value for name, value in about.items()},
     }
-    listed = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>"
-        for name, value in figures.items()
-    )
     return (
         f'<header><h1>{escape(title)}</h1><p class="hero">{metric["mean"]:,.0f} '
         f"<small>{escape(str(result['primary']).upper())} ± {error:,.0f} (95 % sure)</small></p>"
-        f"<dl>{listed}</dl></header>\n"
+        f"{listed(figures)}</header>\n"
     )
-
-
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>\n"
-
-
-def _plot(svg: str, caption: str) -> str:
-    return f'<figure><div class="scroll">{svg}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def _distribution(result: Result, summary: Summary) -> str:
@@ -85,8 +67,8 @@ def _distribution(result: Result, summary: Summary) -> str:
     )
     mark = Mark(metric["mean"], f"mean {metric['mean']:,.0f}")
     svg = histogram(f"Distribution of {primary}", about, summary.distribution, [mark])
-    return _section(
-        "Distribution", _plot(svg, f"{primary} of a fight: {about}. Areas stand for fights.")
+    return section(
+        "Distribution", plot(svg, f"{primary} of a fight: {about}. Areas stand for fights.")
     )
 
 
@@ -106,7 +88,7 @@ def _shares(summary: Summary) -> str:
         if summary.pets
         else "By ability."
     )
-    return _section("Damage", _plot(bars("Shares of damage", top, rows), key), _sources(summary))
+    return section("Damage", plot(bars("Shares of damage", top, rows), key), _sources(summary))
 
 
 def _share(source: Source, longest: float) -> Bar:
@@ -138,7 +120,7 @@ def _sources(summary: Summary) -> str:
         )
         for one in summary.sources
     ]
-    return _table("Counts are per fight.", columns, rows)
+    return table("Counts are per fight.", columns, rows)
 
 
 def _timeline(summary: Summary) -> str:
@@ -150,7 +132,7 @@ def _timeline(summary: Summary) -> str:
     about = f"{top.dps:,.0f} at the most, {top.second} s into the fight, {mean:,.0f} on average"
     svg = line("DPS over the fight", about, moments)
     caption = f"DPS by the time into the fight, and smoothed: {about}."
-    return _section("Timeline", _plot(svg, caption))
+    return section("Timeline", plot(svg, caption))
 
 
 def _uptimes(summary: Summary) -> str:
@@ -161,7 +143,7 @@ def _uptimes(summary: Summary) -> str:
         for aura in summary.auras[:_MOST_BARS]
     ]
     columns = ("Aura", "Uptime", "Stacks", "Applied", "Refreshed")
-    table = [
+    cells = [
         (
             spoken(aura.name),
             percent(aura.uptime),
@@ -175,7 +157,7 @@ def _uptimes(summary: Summary) -> str:
     about = f"{spoken(longest.name)} is up the longest, {percent(longest.uptime)} of the time"
     svg = bars("Uptimes of buffs and debuffs", about, rows)
     caption = "Part of the fight that each was up, and its stacks meanwhile."
-    return _section("Buffs and debuffs", _plot(svg, caption), _table("", columns, table))
+    return section("Buffs and debuffs", plot(svg, caption), table("", columns, cells))
 
 
 def _uptime(uptime: float, stacks: float) -> str:
@@ -195,7 +177,7 @@ def _targets(summary: Summary) -> str:
         for source in summary.sources
     ]
     whole = ("All", *(f"{one.dps:,.1f}" for one in summary.targets))
-    return _section("Targets", _table("DPS by target.", columns, [*rows, whole]))
+    return section("Targets", table("DPS by target.", columns, [*rows, whole]))
 
 
 def _target(name: str) -> str:
@@ -247,19 +229,7 @@ def _lines(summary: Summary) -> str:
 
 
 def _tabulated(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return _section(title, _table("", columns, rows)) if rows else ""
-
-
-def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>'
-        f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for name, *cells in rows
-    )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    note = f'<p class="soft">{escape(caption)}</p>' if caption else ""
-    return f'<div class="scroll">{table}</div>{note}'
+    return section(title, table("", columns, rows)) if rows else ""
 
 
 def _count(value: float) -> str:

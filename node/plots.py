@@ -17,6 +17,7 @@ _HEIGHT = 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 24, 36
 _ROW, _BAR = 26, 14
 _LABEL, _VALUE = 200, 140
+_LONGEST_LABEL = 30
 _GAP = 1
 _TICKS = 7
 _SMOOTHED = 24  #: the part of a line, as its inverse, that a point of the smooth one averages
@@ -30,6 +31,17 @@ class Bar:
     part: float  #: of the longest there can be
     value: str
     kind: str = "one"  #: the colour: `one` or `two`
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with how far it may be off, and its value in words."""
+
+    label: str
+    low: float
+    middle: float
+    high: float
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,10 @@ def bars(title: str, about: str, rows: Sequence[Bar]) -> str:
 def _bar(row: Bar, top: float, across: _Axis) -> str:
     middle, first = top + _ROW / 2, across(0)
     length = across(row.part) - first
-    label = row.label if len(row.label) <= 30 else f"{row.label[:29]}…"  # noqa: PLR2004 - fits
     return (
         f"<g><title>{escape(row.label)}: {escape(row.value)}</title>"
-        f'<text class="label" x="{first - 10:.0f}" y="{middle:.1f}">{escape(label)}</text>'
+        f'<text class="label" x="{first - 10:.0f}" y="{middle:.1f}">'
+        f"{escape(_short(row.label))}</text>"
         f'<rect class="track" x="{first:.0f}" y="{middle - _BAR / 2:.1f}" '
         f'width="{across(1) - first:.1f}" height="{_BAR}" rx="3"/>'
         f'<rect class="{row.kind}" x="{first:.0f}" y="{middle - _BAR / 2:.1f}" '
@@ -76,6 +88,37 @@ def _bar(row: Bar, top: float, across: _Axis) -> str:
         f'<text class="value" x="{WIDTH - _VALUE + 10}" y="{middle:.1f}">{escape(row.value)}</text>'
         "</g>"
     )
+
+
+def intervals(title: str, about: str, rows: Sequence[Interval]) -> str:
+    """Draw figures below each other, each with its interval, around a line at nothing."""
+    low, high = min(0.0, *(row.low for row in rows)), max(0.0, *(row.high for row in rows))
+    across = _Axis(low, high, _LABEL, WIDTH - _VALUE)
+    height = len(rows) * _ROW + 24
+    zero = across(0)
+    parts = [
+        f'<line class="axis" x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{height - 20}"/>',
+        f'<text class="tick" text-anchor="middle" x="{zero:.1f}" y="{height - 6}">0</text>',
+        *(_interval(row, number * _ROW + _ROW / 2, across) for number, row in enumerate(rows)),
+    ]
+    return _figure(title, about, height, parts)
+
+
+def _interval(row: Interval, middle: float, across: _Axis) -> str:
+    first, last = across(row.low), across(row.high)
+    return (
+        f"<g><title>{escape(row.label)}: {escape(row.value)}</title>"
+        f'<text class="label" x="{_LABEL - 10}" y="{middle:.1f}">{escape(_short(row.label))}</text>'
+        f'<line class="whisker" x1="{first:.1f}" x2="{last:.1f}" y1="{middle:.1f}" '
+        f'y2="{middle:.1f}"/>'
+        f'<circle class="one" cx="{across(row.middle):.1f}" cy="{middle:.1f}" r="4.5"/>'
+        f'<text class="value" x="{WIDTH - _VALUE + 10}" y="{middle:.1f}">{escape(row.value)}</text>'
+        "</g>"
+    )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def histogram(title: str, about: str, bins: Sequence[Bin], marks: Sequence[Mark]) -> str:

@@ -47,6 +47,17 @@ def speed(result: Result, seconds: float, cpu_seconds: float) -> dict[str, Any]:
     }
 
 
+def told_apart(figures: dict[str, Any]) -> dict[str, str]:
+    """Give the figures of a speed report by names for people."""
+    return {
+        "Time": f"{figures['seconds']:.1f} s",
+        "Iterations per second": f"{figures['iterations_per_second']:,.0f}",
+        "Iterations per second and core": f"{figures['iterations_per_second_per_core']:,.0f}",
+        "Events per second": f"{figures['events_per_second']:,.0f}",
+        "Simulated per CPU second": f"{figures['simulated_seconds_per_cpu_second']:,.0f} s",
+    }
+
+
 def told(figures: dict[str, Any]) -> str:
     """Give a speed report as a line for people."""
     return (

@@ -338,7 +338,8 @@ class Summary:
 
 def spoken(name: str) -> str:
     """Give a name as people write it."""
-    return name.replace("_", " ").replace(".", " ").title()
+    words = name.replace("_", " ").replace(".", " ")
+    return words if any(letter.isupper() for letter in words) else words.title()
 
 
 def _place(label: str) -> tuple[str, int, str]:

@@ -6,8 +6,9 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from node.commands.inputs import inputs, workers_of
-from node.commands.show import progress_bar
+from node.commands.show import progress_bar, write_page
 from node.comparison import Comparison, Difference
+from node.comparison_page import comparison_page, weights_page
 from node.comparison_report import comparison_table, weights_table
 from node.engine.results import digest, merge, statistics
 from node.errors import ConfigurationError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
     Row = dict[str, Any]
 
+_FIGURES = ("mean", "standard_error", "confidence_low", "confidence_high")
+
 
 def compare(context: Context, sources: Sequence[str]) -> int:
     """Let several configs fight the same fights, and compare each with the first."""
@@ -39,6 +42,7 @@ def compare(context: Context, sources: Sequence[str]) -> int:
         {"config": source, "baseline": sources[0], **difference.figures}
         for source, difference in zip(sources[1:], _differences(compared, pairs), strict=True)
     ]
+    write_page(context, lambda told: comparison_page(sources, compared.results, rows, told), about)
     if context.values["csv"]:
         write_rows(context.out.file, rows)
     elif context.as_json:
@@ -65,8 +69,7 @@ def stat_weights(context: Context, source: str) -> int:
     rows: list[Row] = []
     for one, difference in zip(weighed, _differences(compared, pairs), strict=True):
         figures = difference.figures
-        worth = {name: figures[name] / one.apart for name in ("mean", "standard_error")}
-        worth |= {name: figures[f"confidence_{name}"] / one.apart for name in ("low", "high")}
+        worth = {name: figures[name] / one.apart for name in _FIGURES}
         rows.append({"stat": one.stat, "apart": one.apart, **worth})
         rows[-1]["significant"] = figures["significant"]
     _show_weights(context, rows, about)
@@ -79,6 +82,7 @@ def _show_weights(context: Context, rows: list[Row], about: Row) -> None:
     for row in rows:
         row["relative"] = round(row["mean"] / unit, 6) if unit else None
     rows.sort(key=lambda row: -row["mean"])
+    write_page(context, lambda told: weights_page(rows, measure, told), about)
     if context.values["csv"]:
         write_rows(context.out.file, rows)
     elif context.as_json:

@@ -19,7 +19,7 @@ from node.errors import CommandError, ConfigurationError
 from node.options import Option, path, switch
 from node.page import result_page
 from node.report import WIDE, result_table
-from node.speed import told
+from node.speed import told_apart
 from node.spreadsheet import write_result
 from node.summary import Summary
 
@@ -131,8 +131,7 @@ def print_result(
     With `--html` a page is written too, under this title.
     """
     document = dict(result)
-    if file := context.values.get("html"):
-        _write_page(context, file, result_page(document, title, _told(about or {})))
+    write_page(context, lambda told: result_page(document, title, told), about or {})
     if context.values.get("csv"):
         write_result(context.out.file, document)
     elif context.as_json:
@@ -147,12 +146,18 @@ def print_result(
 def _told(about: Mapping[str, Any]) -> dict[str, str]:
     """What a page tells of the circumstances."""
     words = {name: str(value) for name, value in about.items() if isinstance(value, str | int)}
-    return {**words, "speed": told(about["speed"])} if "speed" in about else words
+    return words | (told_apart(about["speed"]) if "speed" in about else {})
 
 
-def _write_page(context: Context, file: Path, page: str) -> None:
+def write_page(
+    context: Context, page: Callable[[dict[str, str]], str], about: Mapping[str, Any]
+) -> None:
+    """Write a page where `--html` says, if it says so; `page` is given what to tell at its top."""
+    file: Path | None = context.values.get("html")
+    if file is None:
+        return
     try:
-        file.write_text(page, encoding="utf-8")
+        file.write_text(page(_told(about)), encoding="utf-8")
     except OSError as error:
         raise CommandError(f"the page cannot be written: {error}") from error
     context.say(f"A page with plots is in {escape(str(file))}")

@@ -30,6 +30,7 @@ def run(context: Context) -> int:
     check_output(context)
     values = context.values
     sources = values["source"] or [DEFAULT_CONFIG]
+    _check_combination(values)
     if values["compare"]:
         return compare(context, sources)
     if len(sources) > 1:
@@ -40,6 +41,13 @@ def run(context: Context) -> int:
         return stat_weights(context, sources[0])
     _simulate(context, sources[0])
     return 0
+
+
+def _check_combination(values: Mapping[str, Any]) -> None:
+    if values["compare"] and values["stat_weights"]:
+        raise ConfigurationError("--compare and --stat-weights are two questions: ask one")
+    if values["stats"] and not values["stat_weights"]:
+        raise ConfigurationError("--stats names what --stat-weights weighs: say that too")
 
 
 def _simulate(context: Context, source: str) -> None:

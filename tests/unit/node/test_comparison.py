@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from node.comparison import Compared, Comparison, Difference
+from node.comparison import Compared, Comparison, Difference, verdict
 from node.engine.results import empty, metric
 from tests.unit.node.engines import CONFIG, CountingEngine
 
@@ -101,6 +101,23 @@ def test_the_p_value_is_that_of_the_normal_distribution() -> None:
     assert one.p_value(-1.0, 1.0) == pytest.approx(0.317311, abs=1e-6)
     assert one.p_value(1.0, 0.0) == 0.0
     assert not figures(alone)["significant"]
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "significant", "word"),
+    [
+        (5.0, 1.0, True, "better"),
+        (-5.0, 1.0, True, "worse"),
+        (1.0, 1.0, False, "could be luck"),
+        (0.0, 1.0, False, "could be luck"),
+        (0.0, 0.0, False, "the same"),
+    ],
+)
+def test_a_verdict_says_what_a_difference_means(
+    mean: float, error: float, word: str, *, significant: bool
+) -> None:
+    """Only what luck seldom makes is called better or worse."""
+    assert verdict({"mean": mean, "standard_error": error, "significant": significant}) == word
 
 
 @pytest.mark.parametrize("workers", [2, 5])

@@ -6,7 +6,18 @@ import re
 
 import pytest
 
-from node.plots import WIDTH, Bar, Mark, bars, histogram, line, smooth, ticks
+from node.plots import (
+    WIDTH,
+    Bar,
+    Interval,
+    Mark,
+    bars,
+    histogram,
+    intervals,
+    line,
+    smooth,
+    ticks,
+)
 from node.summary import Bin, Moment
 
 
@@ -32,6 +43,17 @@ def test_a_bar_is_as_long_as_its_part() -> None:
 
     assert float(one) == float(tracks[0])
     assert float(two) == float(tracks[0]) / 2
+
+
+def test_an_interval_lies_around_its_figure() -> None:
+    """Nothing is in the plot, and the figure between its ends."""
+    svg = intervals("Differences", "a 1", [Interval("a", 10.0, 20.0, 40.0, "+20")])
+    zero = float(re.findall(r'class="axis" x1="([\d.]+)"', svg)[0])
+    first, last = map(float, *re.findall(r'class="whisker" x1="([\d.]+)" x2="([\d.]+)"', svg))
+    middle = float(re.findall(r'cx="([\d.]+)"', svg)[0])
+
+    assert zero < first < middle < last
+    assert middle - first == pytest.approx((last - first) / 3, abs=0.2)
 
 
 def test_areas_of_a_histogram_are_counts() -> None:

@@ -60,7 +60,7 @@ def test_a_comparison_for_a_player(shell: Shell, sources: list[str]) -> None:
     outcome = shell.call(COMMAND, {"source": sources, "compare": True, "iterations": 50})
 
     assert "old.json" in outcome.out
-    assert "could be luck" in outcome.out
+    assert "the same" in outcome.out
     assert "50 fights each" in outcome.out
 
 
@@ -85,6 +85,31 @@ def test_two_forms_of_output_are_refused(shell: Shell, sources: list[str]) -> No
     """JSON and CSV at once are neither."""
     with pytest.raises(ConfigurationError, match="choose one"):
         compared(shell, sources, csv=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"compare": True, "stat_weights": True}, "two questions"),
+        ({"stats": ("agility",)}, "what --stat-weights weighs"),
+    ],
+)
+def test_questions_that_do_not_go_together_are_refused(
+    shell: Shell, sources: list[str], values: dict[str, Any], message: str
+) -> None:
+    """Nothing that was asked for is left out in silence."""
+    with pytest.raises(ConfigurationError, match=message):
+        shell.call(COMMAND, {"source": sources, **values})
+
+
+def test_a_page_is_written_of_either(shell: Shell, sources: list[str], tmp_path: Path) -> None:
+    """--html shows differences and weights with their intervals."""
+    file = tmp_path / "page.html"
+    values = {"source": sources, "iterations": 50, "html": file}
+    shell.call(COMMAND, {**values, "compare": True})
+    assert "Difference of DPS from old.json" in file.read_text(encoding="utf-8")
+    shell.call(COMMAND, {**values, "source": sources[:1], "stat_weights": True})
+    assert "<h1>Stat weights</h1>" in file.read_text(encoding="utf-8")
 
 
 def test_stat_weights_for_programs(shell: Shell, sources: list[str]) -> None:
