@@ -26,8 +26,8 @@ def document() -> dict[str, Any]:
             "ability.cobra_shot.casts": 20,
             "ability.cobra_shot.hits": 20,
             "ability.cobra_shot.crits": 5,
-            "ability.cobra_shot.ticks": 0,
-            "ability.cobra_shot.crit_ticks": 0,
+            "ability.cobra_shot.ticks": 20,
+            "ability.cobra_shot.crit_ticks": 5,
             "ability.cobra_shot.damage_milli": 70_000_000,
             "ability.never.damage_milli": 0,
             "ability.kill_command.casts": 10,
@@ -56,7 +56,7 @@ def document() -> dict[str, Any]:
             "resource.focus.overflow_milli": 20_000,
             "resource.focus.capped_ms": 10_000,
         },
-        "extremes": {"ability.cobra_shot": {"min": 2_500_000, "max": 5_000_000}},
+        "extremes": {"ability.cobra_shot": {"min": 1_500_000, "max": 5_000_000}},
     }
 
 
@@ -91,7 +91,7 @@ def test_abilities_are_listed_by_their_share() -> None:
     assert row("Kill Command") == [
         "Kill Command (Wolf)", "66.7 %", "700.0", "5.0", "5.0", "14,000", "40.0 %"
     ]  # fmt: skip
-    assert row("Cobra Shot")[1:] == ["33.3 %", "350.0", "10.0", "10.0", "3,500", "25.0 %"]
+    assert row("Cobra Shot")[1:] == ["33.3 %", "350.0", "10.0", "20.0", "1,750", "25.0 %"]
     assert names.index("Kill Command (Wolf)") < names.index("Cobra Shot")
     assert not any("Never" in name for name in names)
 
@@ -105,7 +105,7 @@ def test_auras_and_resources_are_listed() -> None:
 def test_a_wide_terminal_shows_more_of_each_ability() -> None:
     """Ticks, the least and the most at once, and misses have columns of their own."""
     assert row("Cobra Shot", 120)[1:] == [
-        "33.3 %", "350.0", "10.0", "10.0", "3,500", "25.0 %", "2,500", "5,000"
+        "33.3 %", "350.0", "10.0", "20.0", "1,750", "25.0 %", "10.0", "1,500", "5,000"
     ]  # fmt: skip
     assert "Missed" in "".join(shown(width=120))
     assert "Missed" not in "".join(shown())
