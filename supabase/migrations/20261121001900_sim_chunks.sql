@@ -89,6 +89,23 @@ $$;
 comment on function private.find_chunks(uuid[]) is
 'The chunks with these ids, found by id whatever the caller does with them.';
 
+create function private.find_chunk(chunk_id uuid)
+returns public.sim_chunks
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_chunk public.sim_chunks;
+begin
+  select * into v_chunk from public.sim_chunks as chunks where chunks.id = find_chunk.chunk_id;
+  return v_chunk;
+end;
+$$;
+
+comment on function private.find_chunk(uuid) is
+'The chunk with this id, found by id in the midst of a join; a row of nulls when there is none.';
+
 create policy "Users see the chunks of their jobs, and a node sees its own"
 on public.sim_chunks for select to authenticated
 using (

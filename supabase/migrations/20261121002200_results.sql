@@ -108,9 +108,20 @@ begin
     or coalesce(metric_problem.metric ->> 'unit', '') not in ('milli', 'one')
     or not coalesce(private.is_decimal(metric_problem.metric -> 'sum'), false)
     or not coalesce(private.is_decimal(metric_problem.metric -> 'sum_squares'), false)
-    or not (
-      select bool_and(coalesce(private.is_whole(metric_problem.metric -> fields.name), false))
+    or exists (
+      select
       from unnest(array['n', 'min', 'max', 'min_iteration', 'max_iteration']) as fields (name)
+      cross join lateral (select metric_problem.metric -> fields.name) as entries (value)
+      -- is_whole() inline: this is done for every result
+      where not case jsonb_typeof(entries.value)
+        when 'number' then
+          entries.value::numeric between -9007199254740991 and 9007199254740991
+          and scale(entries.value::numeric) = 0
+        when 'string' then
+          entries.value #>> '{}' ~ '^-?[1-9][0-9]*$'
+          and abs((entries.value #>> '{}')::numeric) > 9007199254740991
+        else false
+      end
     )
   then
     return 'metrics';

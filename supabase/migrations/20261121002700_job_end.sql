@@ -41,7 +41,7 @@ begin
     sum(folded.total),
     sum(folded.total_squares),
     private.merge_all(array_agg(coalesce(folded.result, chunks.result)))
-  from folded left join public.sim_chunks as chunks on chunks.id = folded.chunk_id;
+  from folded cross join lateral private.find_chunk(folded.chunk_id) as chunks;
   return true;
 end;
 $$;
@@ -159,7 +159,7 @@ begin
   return (
     select results.result #>> array['metrics', results.result ->> 'primary', 'unit']
     from private.job_partials as partials
-    left join public.sim_chunks as chunks on chunks.id = partials.chunk_id
+    cross join lateral private.find_chunk(partials.chunk_id) as chunks
     cross join lateral (select coalesce(partials.result, chunks.result)) as results (result)
     where partials.job_id = primary_unit.job_id
     limit 1
@@ -340,7 +340,7 @@ begin
     private.merge_all(array_agg(coalesce(partials.result, chunks.result))) as result
   into v_done
   from private.job_partials as partials
-  left join public.sim_chunks as chunks on chunks.id = partials.chunk_id
+  cross join lateral private.find_chunk(partials.chunk_id) as chunks
   where partials.job_id = finish_job.job_id and partials.segment <= finish_job.last_segment;
 
   select

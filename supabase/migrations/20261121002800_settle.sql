@@ -1,4 +1,4 @@
--- Settling leases: a result is accepted once, a failure reopens its range, silence does too.
+-- Ending leases: a result is accepted once, a failure reopens its range, silence does too.
 
 create type private.finished_chunk as (
   position bigint,
@@ -13,45 +13,6 @@ create type private.finished_chunk as (
   problem text
 );
 
-create function private.read_finished_chunk(node_id uuid, item jsonb, item_position bigint)
-returns private.finished_chunk
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_chunk private.finished_chunk;
-  v_lease record;
-begin
-  v_chunk.position := read_finished_chunk.item_position;
-  v_chunk.chunk_id := (read_finished_chunk.item ->> 'chunk_id')::uuid;
-  v_chunk.lease_token := (read_finished_chunk.item ->> 'lease_token')::uuid;
-  v_chunk.status := read_finished_chunk.item ->> 'status';
-  v_chunk.error := left(read_finished_chunk.item ->> 'error', 2000);
-  v_chunk.retryable := coalesce((read_finished_chunk.item ->> 'retryable')::boolean, true);
-  -- a lease of another node, or another lease, is as unknown as one that never was
-  select chunks.job_id, chunks.iterations, chunks.seed_offset, configs.engine
-  into v_lease
-  from public.sim_chunks as chunks
-  join public.sim_configs as configs on configs.hash = chunks.config_hash
-  where chunks.id = v_chunk.chunk_id
-    and chunks.node_id = read_finished_chunk.node_id
-    and chunks.lease_token = v_chunk.lease_token;
-  v_chunk.job_id := v_lease.job_id;
-  if v_chunk.job_id is not null and v_chunk.status = 'completed' then
-    v_chunk.result := read_finished_chunk.item -> 'result';
-    v_chunk.digest := private.result_digest(v_chunk.result);
-    v_chunk.problem := private.result_problem(
-      v_chunk.result, v_lease.iterations, v_lease.seed_offset, v_lease.engine
-    );
-  end if;
-  return v_chunk;
-end;
-$$;
-
-comment on function private.read_finished_chunk(uuid, jsonb, bigint) is
-'One chunk that a node hands in, with its job and with what is wrong with the result.';
-
 create function private.read_finished(node_id uuid, finished jsonb)
 returns private.finished_chunk[]
 language plpgsql
@@ -60,14 +21,45 @@ set search_path = ''
 as $$
 begin
   return array(
-    select private.read_finished_chunk(read_finished.node_id, items.item, items.position)
+    select row(
+      items.position,
+      (items.item ->> 'chunk_id')::uuid,
+      (items.item ->> 'lease_token')::uuid,
+      items.item ->> 'status',
+      results.result,
+      case when results.result is not null then private.result_digest(results.result) end,
+      left(items.item ->> 'error', 2000),
+      coalesce((items.item ->> 'retryable')::boolean, true),
+      leases.job_id,
+      case
+        when leases.job_id is not null and items.item ->> 'status' = 'completed'
+          then private.result_problem(
+            results.result, leases.iterations, leases.seed_offset, leases.engine
+          )
+      end
+    )::private.finished_chunk
     from jsonb_array_elements(read_finished.finished) with ordinality as items (item, position)
+    -- a lease of another node, or another lease, is as unknown as one that never was
+    left join lateral (
+      select chunks.job_id, chunks.iterations, chunks.seed_offset, configs.engine
+      from private.find_chunk((items.item ->> 'chunk_id')::uuid) as chunks
+      join public.sim_configs as configs on configs.hash = chunks.config_hash
+      where chunks.node_id = read_finished.node_id
+        and chunks.lease_token = (items.item ->> 'lease_token')::uuid
+    ) as leases on true
+    cross join lateral (
+      select case
+        when leases.job_id is not null and items.item ->> 'status' = 'completed'
+          then items.item -> 'result'
+      end
+    ) as results (result)
     order by items.position
   );
 end;
 $$;
 
-comment on function private.read_finished(uuid, jsonb) is 'What a node hands in, in order.';
+comment on function private.read_finished(uuid, jsonb) is
+'What a node hands in, in order, each with its job and with what is wrong with the result.';
 
 create function private.jobs_to_lock(items private.finished_chunk[])
 returns table (job_id uuid, alone boolean)
@@ -86,7 +78,7 @@ begin
       min(items.result ->> 'engine_version') as lowest_version,
       max(items.result ->> 'engine_version') as highest_version
     from unnest(jobs_to_lock.items) as items
-    join public.sim_chunks as chunks on chunks.id = items.chunk_id
+    cross join lateral private.find_chunk(items.chunk_id) as chunks
     where items.job_id is not null
     group by items.job_id
   )
@@ -236,58 +228,96 @@ $$;
 comment on function private.withdraw_range(uuid, bigint) is
 'A late result makes leasing its range again pointless. The caller holds the job.';
 
-create function private.accept_result(chunk public.sim_chunks, item private.finished_chunk)
+create function private.accept_results(node_id uuid, items private.finished_chunk[])
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
+  v_item private.finished_chunk;
   v_now timestamptz := private.current_time();
-  v_primary jsonb := (accept_result.item).result #> array[
-    'metrics', (accept_result.item).result ->> 'primary'
-  ];
 begin
-  if (accept_result.chunk).status = 'failed' then
-    perform private.withdraw_range(
-      (accept_result.chunk).job_id, (accept_result.chunk).seed_offset
-    );
-  end if;
-  update public.sim_chunks as chunks
-  set
-    status = 'completed',
-    result = (accept_result.item).result,
-    result_digest = (accept_result.item).digest,
-    claimed_at = coalesce(chunks.claimed_at, v_now),
-    completed_at = v_now,
-    failure = null,
-    error = null,
-    failed_at = null
-  where chunks.id = (accept_result.chunk).id;
+  -- one by one: joined with what was handed in, the chunks might be read whole
+  foreach v_item in array accept_results.items loop
+    update public.sim_chunks as chunks
+    set
+      status = 'completed',
+      result = v_item.result,
+      result_digest = v_item.digest,
+      claimed_at = coalesce(chunks.claimed_at, v_now),
+      completed_at = v_now,
+      failure = null,
+      error = null,
+      failed_at = null
+    where chunks.id = v_item.chunk_id;
+  end loop;
 
   insert into private.job_partials
   (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
   select
     jobs.id,
-    (accept_result.chunk).seed_offset / jobs.segment_iterations,
+    chunks.seed_offset / jobs.segment_iterations,
     0,
     1,
-    (accept_result.chunk).iterations,
-    (v_primary ->> 'n')::numeric,
-    (v_primary ->> 'sum')::numeric,
-    (v_primary ->> 'sum_squares')::numeric,
-    (accept_result.chunk).id
-  from public.sim_jobs as jobs
-  where jobs.id = (accept_result.chunk).job_id;
+    chunks.iterations,
+    (metrics.metric ->> 'n')::numeric,
+    (metrics.metric ->> 'sum')::numeric,
+    (metrics.metric ->> 'sum_squares')::numeric,
+    chunks.id
+  from unnest(accept_results.items) as items
+  cross join lateral private.find_chunk(items.chunk_id) as chunks
+  cross join lateral (
+    select items.result #> array['metrics', items.result ->> 'primary']
+  ) as metrics (metric)
+  join public.sim_jobs as jobs on jobs.id = items.job_id
+  order by items.position;
 
   insert into private.job_nodes (job_id, node_id)
-  values ((accept_result.chunk).job_id, (accept_result.chunk).node_id)
+  select distinct items.job_id, accept_results.node_id
+  from unnest(accept_results.items) as items
+  order by 1
   on conflict on constraint job_nodes_pkey do nothing;
 end;
 $$;
 
-comment on function private.accept_result(public.sim_chunks, private.finished_chunk) is
-'Counts a result, once: the range can be completed by one row only.';
+comment on function private.accept_results(uuid, private.finished_chunk[]) is
+'Counts results, each once: a range can be completed by one row only.';
+
+create function private.plain_results(items private.finished_chunk[])
+returns private.finished_chunk[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return array(
+    select firsts.item
+    from (
+      select
+        handed as item,
+        handed.position,
+        row_number() over (
+          partition by chunks.job_id, chunks.seed_offset order by handed.position
+        ) as place
+      from unnest(plain_results.items) as handed
+      cross join lateral private.find_chunk(handed.chunk_id) as chunks
+      join public.sim_jobs as jobs on jobs.id = handed.job_id
+      where handed.status = 'completed'
+        and handed.problem is null
+        and chunks.status in ('pending', 'claimed', 'running')
+        and jobs.status in ('pending', 'running')
+        and jobs.engine_version = handed.result ->> 'engine_version'
+        and not private.is_completed_range(chunks.job_id, chunks.seed_offset)
+    ) as firsts
+    where firsts.place = 1
+    order by firsts.position
+  );
+end;
+$$;
+
+comment on function private.plain_results(private.finished_chunk[]) is
+'The good results of live leases of running jobs: nearly always all of them, counted at once.';
 
 create function private.end_lease(chunk public.sim_chunks, failure text, error text)
 returns void
@@ -421,178 +451,3 @@ $$;
 
 comment on function private.fail_chunk(public.sim_chunks, text, text, boolean) is
 'Ends a lease without a result, and the job too if there is no hope. The caller holds the job.';
-
-create function private.settle_result(
-  chunk public.sim_chunks, item private.finished_chunk, alone boolean
-)
-returns text
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_problem text := (settle_result.item).problem;
-begin
-  if (settle_result.chunk).status = 'completed' then
-    return case
-      when (settle_result.chunk).result_digest = (settle_result.item).digest then 'duplicate'
-      else 'different_result'
-    end;
-  end if;
-  if not private.is_live_job((settle_result.chunk).job_id)
-    or private.is_completed_range(
-      (settle_result.chunk).job_id, (settle_result.chunk).seed_offset
-    )
-  then
-    return 'stale';
-  end if;
-  if v_problem is null and not private.pin_engine_version(
-    (settle_result.chunk).job_id, (settle_result.item).result ->> 'engine_version'
-  ) then
-    v_problem := 'engine_version';
-  end if;
-  if v_problem is null then
-    perform private.accept_result(settle_result.chunk, settle_result.item);
-    return 'accepted';
-  end if;
-  -- reopening needs the job alone; else the lease stays, and the next hand-in reopens it
-  if settle_result.alone and (settle_result.chunk).status <> 'failed' then
-    perform private.fail_chunk(
-      settle_result.chunk, 'rejected', 'the result was rejected: ' || v_problem, true
-    );
-  end if;
-  return v_problem;
-end;
-$$;
-
-comment on function private.settle_result(public.sim_chunks, private.finished_chunk, boolean) is
-'accepted, duplicate, stale, or why the result is rejected.';
-
-create function private.settle_failure(chunk public.sim_chunks, item private.finished_chunk)
-returns text
-language plpgsql
-volatile
-set search_path = ''
-as $$
-begin
-  if (settle_failure.chunk).status = 'completed'
-    or not private.is_live_job((settle_failure.chunk).job_id)
-  then
-    return 'stale';
-  end if;
-  if (settle_failure.chunk).status = 'failed' then
-    return 'duplicate';
-  end if;
-  perform private.fail_chunk(
-    settle_failure.chunk,
-    case (settle_failure.item).status when 'released' then 'released' else 'error' end,
-    (settle_failure.item).error,
-    (settle_failure.item).retryable or (settle_failure.item).status = 'released'
-  );
-  return 'accepted';
-end;
-$$;
-
-comment on function private.settle_failure(public.sim_chunks, private.finished_chunk) is
-'accepted, duplicate or stale: a lease given back, or lost to an error.';
-
-create function private.settle_chunk(item private.finished_chunk, alone boolean)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_chunk public.sim_chunks;
-  v_outcome text := 'unknown_lease';
-begin
-  if (settle_chunk.item).job_id is not null then
-    select * into strict v_chunk
-    from public.sim_chunks as chunks where chunks.id = (settle_chunk.item).chunk_id;
-    v_outcome := case
-      when (settle_chunk.item).status = 'completed'
-        then private.settle_result(v_chunk, settle_chunk.item, settle_chunk.alone)
-      else private.settle_failure(v_chunk, settle_chunk.item)
-    end;
-  end if;
-  if v_outcome in ('accepted', 'duplicate', 'stale') then
-    return jsonb_build_object(
-      'chunk_id', (settle_chunk.item).chunk_id, 'outcome', v_outcome
-    );
-  end if;
-  return jsonb_build_object(
-    'chunk_id', (settle_chunk.item).chunk_id, 'outcome', 'rejected', 'reason', v_outcome
-  );
-end;
-$$;
-
-comment on function private.settle_chunk(private.finished_chunk, boolean) is
-'Settles one lease and says what came of it. The caller has its job locked.';
-
-create function private.advance_job(job_id uuid, accepted uuid[], alone boolean)
-returns void
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_last integer;
-begin
-  if advance_job.alone then
-    v_last := private.last_segment(advance_job.job_id);
-    if v_last is not null and private.is_live_job(advance_job.job_id) then
-      perform private.finish_job(advance_job.job_id, v_last);
-      return;
-    end if;
-  end if;
-  perform private.fold_job(advance_job.job_id, segments.segment, segments.accepted)
-  from (
-    select (chunks.seed_offset / jobs.segment_iterations)::integer as segment, count(*) as accepted
-    from private.find_chunks(advance_job.accepted) as chunks
-    join public.sim_jobs as jobs on jobs.id = chunks.job_id
-    group by 1
-  ) as segments;
-  perform private.report_progress(advance_job.job_id);
-end;
-$$;
-
-comment on function private.advance_job(uuid, uuid[], boolean) is
-'After results were accepted: finishes the job if they were the last, else folds and reports.';
-
-create function private.settle(node_id uuid, finished jsonb)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_items private.finished_chunk[] := private.read_finished(settle.node_id, settle.finished);
-  v_held uuid[];
-  v_item private.finished_chunk;
-  v_outcome jsonb;
-  v_outcomes jsonb := '[]'::jsonb;
-  v_accepted uuid[] := array[]::uuid[];
-  v_job record;
-begin
-  v_held := private.lock_jobs(v_items);
-  foreach v_item in array v_items loop
-    v_outcome := private.settle_chunk(v_item, v_item.job_id = any(v_held));
-    v_outcomes := v_outcomes || v_outcome;
-    if v_item.status = 'completed' and v_outcome ->> 'outcome' = 'accepted' then
-      v_accepted := v_accepted || v_item.chunk_id;
-    end if;
-  end loop;
-  for v_job in
-    select chunks.job_id, array_agg(chunks.id) as accepted
-    from private.find_chunks(v_accepted) as chunks
-    group by chunks.job_id
-    order by private.job_lock_key(chunks.job_id)
-  loop
-    perform private.advance_job(v_job.job_id, v_job.accepted, v_job.job_id = any(v_held));
-  end loop;
-  return v_outcomes;
-end;
-$$;
-
-comment on function private.settle(uuid, jsonb) is
-'Settles everything a node hands in; answers the outcome of each, in order.';

@@ -108,7 +108,9 @@ as $$
 declare
   v_done double precision;
 begin
-  v_done := (private.progress_of_job((seconds_to_finish.job).id) ->> 'completed_iterations');
+  v_done := (
+    private.progress_of_job((seconds_to_finish.job).id) ->> 'completed_iterations'
+  )::double precision;
   if (seconds_to_finish.job).status <> 'running' or v_done = 0 then
     return null;
   end if;
@@ -127,8 +129,8 @@ stable
 set search_path = ''
 as $$
 declare
-  v_reasons jsonb := '[]';
-  v_nodes bigint := (select coalesce(sum(value::bigint), 0) from jsonb_each_text(states));
+  v_reasons jsonb := '[]'::jsonb;
+  v_nodes bigint := (select coalesce(sum(value::bigint), 0)::bigint from jsonb_each_text(states));
   v_state record;
 begin
   if (reasons_of_job.job).status not in ('pending', 'running') then
@@ -269,7 +271,7 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_reasons jsonb := '[]';
+  v_reasons jsonb := '[]'::jsonb;
   v_leases bigint;
   v_is_live boolean := exists (
     select from private.node_heartbeats as heartbeats

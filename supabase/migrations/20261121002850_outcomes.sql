@@ -1,0 +1,195 @@
+-- What becomes of each chunk that a node hands in, and then of its job.
+
+create function private.settle_result(
+  chunk public.sim_chunks, item private.finished_chunk, alone boolean
+)
+returns text
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_problem text := (settle_result.item).problem;
+begin
+  if (settle_result.chunk).status = 'completed' then
+    return case
+      when (settle_result.chunk).result_digest = (settle_result.item).digest then 'duplicate'
+      else 'different_result'
+    end;
+  end if;
+  if not private.is_live_job((settle_result.chunk).job_id)
+    or private.is_completed_range(
+      (settle_result.chunk).job_id, (settle_result.chunk).seed_offset
+    )
+  then
+    return 'stale';
+  end if;
+  if v_problem is null and not private.pin_engine_version(
+    (settle_result.chunk).job_id, (settle_result.item).result ->> 'engine_version'
+  ) then
+    v_problem := 'engine_version';
+  end if;
+  if v_problem is null then
+    if (settle_result.chunk).status = 'failed' then
+      perform private.withdraw_range(
+        (settle_result.chunk).job_id, (settle_result.chunk).seed_offset
+      );
+    end if;
+    perform private.accept_results(
+      (settle_result.chunk).node_id, array[settle_result.item]
+    );
+    return 'accepted';
+  end if;
+  -- reopening needs the job alone; else the lease stays, and the next hand-in reopens it
+  if settle_result.alone and (settle_result.chunk).status <> 'failed' then
+    perform private.fail_chunk(
+      settle_result.chunk, 'rejected', 'the result was rejected: ' || v_problem, true
+    );
+  end if;
+  return v_problem;
+end;
+$$;
+
+comment on function private.settle_result(public.sim_chunks, private.finished_chunk, boolean) is
+'accepted, duplicate, stale, or why the result is rejected.';
+
+create function private.settle_failure(chunk public.sim_chunks, item private.finished_chunk)
+returns text
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if (settle_failure.chunk).status = 'completed'
+    or not private.is_live_job((settle_failure.chunk).job_id)
+  then
+    return 'stale';
+  end if;
+  if (settle_failure.chunk).status = 'failed' then
+    return 'duplicate';
+  end if;
+  perform private.fail_chunk(
+    settle_failure.chunk,
+    case (settle_failure.item).status when 'released' then 'released' else 'error' end,
+    (settle_failure.item).error,
+    (settle_failure.item).retryable or (settle_failure.item).status = 'released'
+  );
+  return 'accepted';
+end;
+$$;
+
+comment on function private.settle_failure(public.sim_chunks, private.finished_chunk) is
+'accepted, duplicate or stale: a lease given back, or lost to an error.';
+
+create function private.settle_chunk(item private.finished_chunk, alone boolean)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_chunk public.sim_chunks;
+  v_outcome text := 'unknown_lease';
+begin
+  if (settle_chunk.item).job_id is not null then
+    select * into strict v_chunk
+    from public.sim_chunks as chunks where chunks.id = (settle_chunk.item).chunk_id;
+    v_outcome := case
+      when (settle_chunk.item).status = 'completed'
+        then private.settle_result(v_chunk, settle_chunk.item, settle_chunk.alone)
+      else private.settle_failure(v_chunk, settle_chunk.item)
+    end;
+  end if;
+  if v_outcome in ('accepted', 'duplicate', 'stale') then
+    return jsonb_build_object(
+      'chunk_id', (settle_chunk.item).chunk_id, 'outcome', v_outcome
+    );
+  end if;
+  return jsonb_build_object(
+    'chunk_id', (settle_chunk.item).chunk_id, 'outcome', 'rejected', 'reason', v_outcome
+  );
+end;
+$$;
+
+comment on function private.settle_chunk(private.finished_chunk, boolean) is
+'Settles one lease and says what came of it. The caller has its job locked.';
+
+create function private.advance_job(job_id uuid, accepted uuid[], alone boolean)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_last integer;
+begin
+  if advance_job.alone then
+    v_last := private.last_segment(advance_job.job_id);
+    if v_last is not null and private.is_live_job(advance_job.job_id) then
+      perform private.finish_job(advance_job.job_id, v_last);
+      return;
+    end if;
+  end if;
+  perform private.fold_job(advance_job.job_id, segments.segment, segments.accepted)
+  from (
+    select (chunks.seed_offset / jobs.segment_iterations)::integer as segment, count(*) as accepted
+    from private.find_chunks(advance_job.accepted) as chunks
+    join public.sim_jobs as jobs on jobs.id = chunks.job_id
+    group by 1
+  ) as segments;
+  perform private.report_progress(advance_job.job_id);
+end;
+$$;
+
+comment on function private.advance_job(uuid, uuid[], boolean) is
+'After results were accepted: finishes the job if they were the last, else folds and reports.';
+
+create function private.settle(node_id uuid, finished jsonb)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_items private.finished_chunk[] := private.read_finished(settle.node_id, settle.finished);
+  v_held uuid[] := private.lock_jobs(v_items);
+  v_plain private.finished_chunk[] := private.plain_results(v_items);
+  v_accepted uuid[];
+  v_positions bigint[];
+  v_outcomes jsonb[];
+  v_item private.finished_chunk;
+  v_job record;
+begin
+  perform private.accept_results(settle.node_id, v_plain);
+  select
+    coalesce(array_agg(items.chunk_id), '{}'),
+    coalesce(array_agg(items.position), '{}')
+  into v_accepted, v_positions
+  from unnest(v_plain) as items;
+
+  foreach v_item in array v_items loop
+    if v_item.position = any(v_positions) then
+      v_outcomes[v_item.position] := jsonb_build_object(
+        'chunk_id', v_item.chunk_id, 'outcome', 'accepted'
+      );
+      continue;
+    end if;
+    v_outcomes[v_item.position] := private.settle_chunk(v_item, v_item.job_id = any(v_held));
+    if v_item.status = 'completed' and v_outcomes[v_item.position] ->> 'outcome' = 'accepted' then
+      v_accepted := v_accepted || v_item.chunk_id;
+    end if;
+  end loop;
+  for v_job in
+    select chunks.job_id, array_agg(chunks.id) as accepted
+    from private.find_chunks(v_accepted) as chunks
+    group by chunks.job_id
+    order by private.job_lock_key(chunks.job_id)
+  loop
+    perform private.advance_job(v_job.job_id, v_job.accepted, v_job.job_id = any(v_held));
+  end loop;
+  return to_jsonb(v_outcomes);
+end;
+$$;
+
+comment on function private.settle(uuid, jsonb) is
+'Settles everything a node hands in; answers the outcome of each, in order.';
