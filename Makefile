@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-package simpool --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-python test-sql test-system test-container lint type fmt bench lock clean
+.PHONY: help demo up test test-python test-sql test-system test-container lint type fmt bench docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ fmt: $(VENV)/.dev ## format Python and SQL
 bench: $(VENV)/.dev ## run every benchmark
 	@status=0; for script in benchmarks/*.py; do \
 	  echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || status=1; done; exit $$status
+
+docs: $(VENV)/.dev ## write the JSON Schemas and the reference of the engine's documents anew
+	$(BIN)/python -m node.engine.publish
 
 lock: $(VENV)/.dev ## pin the dependencies again, with hashes
 	$(LOCK) pyproject.toml -o requirements/node.txt

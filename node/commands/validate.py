@@ -11,17 +11,29 @@ from node.checking import Checked, check_document
 from node.commands.command import Argument, Command, Context
 from node.commands.inputs import DEFAULT_CONFIG
 from node.engine.configs import spec_names
+from node.engine.publish import published
+from node.errors import ConfigurationError
 from node.options import Option, one_of
 
 if TYPE_CHECKING:
     from node.engine import Problem
 
+_PUBLISHED = {
+    "config-schema": "schemas/config.schema.json",
+    "rotation-schema": "schemas/rotation.schema.json",
+    "reference": "REFERENCE.md",
+}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
 
 def run(context: Context) -> int:
     """List the problems of a document; the exit code is 1 when there are errors."""
+    if show := context.values["show"]:
+        context.out.file.write(published()[_PUBLISHED[show]])
+        return 0
     source = context.values["source"]
+    if source is None:
+        raise ConfigurationError("there is no document to check", advice="Name a file.")
     checked = check_document(source, context.values["against"])
     if context.as_json:
         context.print_json(
@@ -64,9 +76,15 @@ COMMAND = Command(
         "validate my_hunter.json",
         "validate my_rotation.json --against modern/beast_mastery",
         "validate node/engine/specs/modern/beast_mastery.json --json",
+        "validate --show rotation-schema",
     ),
     arguments=(
-        Argument(key="source", metavar="FILE", help="a file of JSON, or a built-in config"),
+        Argument(
+            key="source",
+            metavar="FILE",
+            help="a file of JSON, or a built-in config",
+            optional=True,
+        ),
     ),
     options=(
         Option(
@@ -77,6 +95,14 @@ COMMAND = Command(
             default=DEFAULT_CONFIG,
             help="the built-in config that a rotation is for, where no spec lies beside it",
             metavar="CONFIG",
+        ),
+        Option(
+            key="show",
+            group="validate",
+            read=one_of(*_PUBLISHED),
+            wanted=f"one of {', '.join(_PUBLISHED)}",
+            help="write the JSON Schema of configs or of rotations, or the reference of both",
+            metavar="WHAT",
         ),
     ),
 )

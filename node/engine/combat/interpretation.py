@@ -5,27 +5,30 @@ Every operation does here what its compiled form does, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from node.engine.combat.kernels.decisions import NO_FLIP
-from node.engine.combat.kernels.questions import ask
 from node.engine.combat.nodes import EPSILON, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
     from node.engine.combat.nodes import Node
 
 
-def interpreter(roots: Sequence[Node]) -> Evaluate:
+Ask = Callable[[int, int, float, Any, Any], float]
+
+
+def interpreter(roots: Sequence[Node], ask: Ask) -> Evaluate:
     """Make the function that answers each expression by its number."""
 
     def evaluate(number: int, ints: Integers, reals: Reals) -> float:
         with np.errstate(all="ignore"):
-            return float(_Look(ints, reals).value(roots[number]))
+            return float(_Look(ints, reals, ask).value(roots[number]))
 
     return evaluate
 
@@ -33,8 +36,8 @@ def interpreter(roots: Sequence[Node]) -> Evaluate:
 class _Look:
     """One look at a fight, which computes every part at most once."""
 
-    def __init__(self, ints: Integers, reals: Reals) -> None:
-        self._ints, self._reals = ints, reals
+    def __init__(self, ints: Integers, reals: Reals, ask: Ask) -> None:
+        self._ints, self._reals, self._ask = ints, reals, ask
         self._known: dict[Node, Any] = {}
 
     def value(self, node: Node) -> Any:
@@ -59,7 +62,7 @@ class _Look:
             case "ask":
                 question, about, more = node.parts
                 where, number = self.value(about), self.value(more)
-                return float(ask(question, where, number, self._ints, self._reals))
+                return float(self._ask(question, where, number, self._ints, self._reals))
             case "whole_at":
                 return int(self._ints[self.value(node.parts[0])])
             case "real_at":

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def compiled(roots: Sequence[Node]) -> Evaluate:
     """Compile expressions; the same code is compiled once."""
     if not is_compiling():
-        return interpreter(roots)
+        return interpreter(roots, ask)
     evaluate: Evaluate = _compiled(emit(roots, columns_type(), _address_of_ask()))
     return evaluate
 

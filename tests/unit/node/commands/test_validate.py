@@ -120,6 +120,21 @@ def test_what_json_readers_pass_over_is_found(
     assert outcome.out.startswith(line)
 
 
+def test_the_schema_and_the_reference_can_be_had(shell: Shell) -> None:
+    """What is published of the documents is written as it is."""
+    schema = shell.call(COMMAND, {"show": "rotation-schema"})
+    page = shell.call(COMMAND, {"show": "reference"})
+
+    assert schema.json["title"] == "A rotation of the combat engine"
+    assert page.out.startswith("# Reference of the combat engine")
+
+
+def test_nothing_to_check_is_wrong_usage(shell: Shell) -> None:
+    """Without a file, and without anything to show, there is nothing to do."""
+    with pytest.raises(ConfigurationError, match="no document to check"):
+        shell.call(COMMAND)
+
+
 def test_a_file_that_is_not_there_is_wrong_usage(shell: Shell, tmp_path: Path) -> None:
     """The error names what is built in."""
     with pytest.raises(ConfigurationError, match="there is no file") as error:
