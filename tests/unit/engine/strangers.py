@@ -98,6 +98,27 @@ def configs(draw: st.DrawFn) -> Any:
     return document
 
 
+def _at(document: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        document = document[key]
+    return document
+
+
+LEAVES = [path for path in PLACES if not isinstance(_at(BASE, path), dict | list | str)]
+EXTREMES = st.sampled_from([0, 1, 2, 7, 999, 10**5, 16_777_215, 10**9, 0.0, 1e-9, 0.5, 1e6])
+
+
+@st.composite
+def extreme_configs(draw: st.DrawFn) -> Any:
+    """Change numbers of a valid config to others that are often allowed too."""
+    document: Any = BASE
+    for path in draw(st.lists(st.sampled_from(LEAVES), min_size=1, max_size=4)):
+        old = _at(BASE, path)
+        new: Any = not old if isinstance(old, bool) else draw(EXTREMES)
+        document = _changed(document, path, type(old)(new), "replace")
+    return document
+
+
 NUMBERS = st.one_of(
     st.integers(-5, 50),
     st.floats(-1e15, 1e15),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,3 +288,35 @@ def prepared(moment: float) -> CombatPlan:
     condition = {">": ["combat.time", moment]}
     document = config(rotation=[{"cast": "idle", "if": condition}])
     return create().prepare(document)
+
+
+@pytest.mark.compiled
+def test_a_long_rotation_is_ready_at_once() -> None:
+    """Forty lines of four conditions each are compiled in less than 0.3 s of processor time."""
+    prepared(1.0)  # what all rotations share is loaded before
+    condition = [
+        "cd.idle.ready",
+        {"<": ["cd.idle.remaining", "gcd.duration"]},
+        {">": ["player.haste", {"*": [2, "combat.time"]}]},
+    ]
+    lines: list[Any] = [
+        {"cast": "idle", "if": {"and": [*condition, {">": ["combat.time", 7.25 + line]}]}}
+        for line in range(40)
+    ]
+    document = config(rotation=lines)
+    begun = time.process_time()
+
+    create().prepare(document)
+
+    assert time.process_time() - begun < 0.3
+
+
+def test_variables_share_their_parts() -> None:
+    """Variables that use each other twice do not double with every step."""
+    document = config(rotation=[{"cast": "idle", "if": "deep40"}])
+    document["rotation"]["variables"] = {
+        "deep0": {">": ["combat.time", 1]},
+        **{f"deep{n}": {"or": [f"deep{n - 1}", f"deep{n - 1}"]} for n in range(1, 41)},
+    }
+
+    assert counters(document)["ability.idle.casts"] == 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from numba import njit
 
 from node.engine import ConfigError, SimulationError, get_engine
@@ -26,7 +27,7 @@ from node.engine.combat.spec import build
 from node.engine.combat.world import World
 from node.engine.configs import default_config
 from tests.unit.engine.fights import config, never, strike
-from tests.unit.engine.strangers import BASE, configs, expressions
+from tests.unit.engine.strangers import BASE, configs, expressions, extreme_configs
 from tests.unit.engine.test_expressions import call
 
 QUIET = settings(
@@ -73,7 +74,7 @@ def outcome(document: Any) -> str:
 @pytest.mark.timeout(600)
 @pytest.mark.compiled
 @QUIET
-@given(configs())
+@given(st.one_of(configs(), extreme_configs()))
 def test_any_config_is_refused_or_ends(document: Any) -> None:
     """A config that is strange in a few places never crashes, hangs or gives what is no JSON."""
     outcome(document)
