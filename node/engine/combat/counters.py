@@ -119,12 +119,14 @@ class Name:
 def names(world: World, lines: list[Line]) -> dict[int, Name]:
     """Name every entity that the log of a fight can be about, by its offset."""
     named = {line.entity.offset: Name(PLAYER, line.label) for line in lines}
-    for kind in (world.auras, world.procs):
-        named |= {entity.offset: Name(PLAYER, name) for name, entity in kind.items()}
+    for name, instances in world.instances.items():
+        named |= {entity.offset: Name(PLAYER, name) for entity in instances}
+    named |= {entity.offset: Name(PLAYER, name) for name, entity in world.procs.items()}
     for unit in world.units.values():
         owned = {unit.name: unit.entity, **unit.abilities, **unit.resources}
         named |= {entity.offset: Name(unit.name, name) for name, entity in owned.items()}
-    named |= {entity.offset: Name(*key) for key, entity in world.sources.items()}
+    for (actor, name, _), source in world.sources.items():
+        named[source.offset] = Name(actor, name)
     return named
 
 
@@ -135,9 +137,11 @@ def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
             yield from _columns(name, tally, _SOURCE, row * at.TALLY_SIZE)
     for unit in world.units.values():
         yield from _unit_places(unit)
-    for kind, entities, columns in (("aura", world.auras, _AURA), ("proc", world.procs, _PROC)):
-        for name, entity in entities.items():
-            yield from _columns(f"{kind}.{name}", entity, columns)
+    for name, instances in world.instances.items():
+        for instance in instances:
+            yield from _columns(f"aura.{name}", instance, _AURA)
+    for name, proc in world.procs.items():
+        yield from _columns(f"proc.{name}", proc, _PROC)
     for line in lines:
         if line.entity.ints[at.OPERATION] == at.CAST:
             yield f"line.{line.label}.fired", line.entity.offset + at.FIRED

@@ -31,10 +31,17 @@ class Expressions:
     """The expressions that may use the same variables, as an actor sees them."""
 
     def __init__(
-        self, world: World, variables: Mapping[str, Any], report: Report, actor: str = PLAYER
+        self,
+        world: World,
+        variables: Mapping[str, Any],
+        report: Report,
+        actor: str = PLAYER,
+        *,
+        in_spec: bool = False,
     ) -> None:
         self._world = world
         self._actor = actor
+        self._in_spec = in_spec
         self._variables = variables
         self._report = report
         self._circles = report
@@ -116,7 +123,7 @@ class Expressions:
         if variable in self._variables:
             return self._variable(variable, pointer, depth)
         try:
-            return operand(self._world, name, self._actor)
+            return operand(self._world, name, self._actor, in_spec=self._in_spec)
         except UnknownOperandError as error:
             if "." in name and not name.startswith("variable."):
                 self._report.add(pointer, str(error), error.hint)

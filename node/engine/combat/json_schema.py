@@ -33,7 +33,8 @@ NAMED: Mapping[str, Shape] = {
     "aura": schema.AURA,
     "effect": schema.EFFECT,
     "modifier": schema.MODIFIER,
-    "proc": schema.PROC,
+    "trigger": schema.TRIGGER,
+    "number": schema.NUMBER,
     "pet": schema.PET,
     "swing": schema.SWING,
 }
@@ -81,7 +82,7 @@ def _document(title: str, content: Schema) -> Schema:
 
 def _definitions(content: Schema) -> Schema:
     """Give the named parts that a schema refers to, and those that these refer to."""
-    written = {"expression": _expression(), "operand": _operand()}
+    written = {"expression": _expression(), "formula": _formula(), "operand": _operand()}
     written |= {name: _WRITERS[type(shape)](shape) for name, shape in NAMED.items()}
     needed: set[str] = set()
     found = {"expression", *_references(content)}
@@ -131,6 +132,21 @@ def _one_key(shape: shapes.OneKey) -> Schema:
     }
 
 
+def _kinds(shape: shapes.Kinds) -> Schema:
+    fields = {**shape.kinds, **shape.beside}
+    return {
+        "type": "object",
+        "properties": {name: schema_of(field) for name, field in fields.items()},
+        "anyOf": [{"required": [kind]} for kind in shape.kinds],
+        "additionalProperties": False,
+    }
+
+
+def _amount(shape: shapes.Amount) -> Schema:
+    number = {"type": "number", "minimum": shape.least, "maximum": shape.most}
+    return {"anyOf": [number, {"$ref": "#/$defs/formula"}]}
+
+
 def _list(shape: shapes.ListOf) -> Schema:
     return {"type": "array", "items": schema_of(shape.item), "maxItems": shape.most}
 
@@ -147,6 +163,10 @@ _WRITERS: dict[type, Callable[[Any], Schema]] = {
     shapes.Object: _object,
     shapes.MapOf: _map,
     shapes.OneKey: _one_key,
+    shapes.Kinds: _kinds,
+    shapes.Later: lambda shape: schema_of(shape.shape()),
+    shapes.Either: lambda shape: {"anyOf": [schema_of(shape.first), schema_of(shape.second)]},
+    shapes.Amount: _amount,
     shapes.ListOf: _list,
     shapes.AnyOf: _any_of,
     shapes.Number: lambda shape: _number(shape, "number"),
@@ -166,10 +186,19 @@ _WRITERS: dict[type, Callable[[Any], Schema]] = {
 def _expression() -> Schema:
     most = LARGEST_LITERAL
     return {
-        "description": "A number, a boolean, the name of an operand or a variable, or an operator.",
+        "description": "A number, a boolean, or what is worked out in the fight.",
         "anyOf": [
             {"type": "number", "minimum": -most, "maximum": most},
             {"type": "boolean"},
+            {"$ref": "#/$defs/formula"},
+        ],
+    }
+
+
+def _formula() -> Schema:
+    return {
+        "description": "The name of an operand or a variable, or an operator.",
+        "anyOf": [
             {"$ref": "#/$defs/operand"},
             {
                 "type": "object",

@@ -87,6 +87,14 @@ def _section(name: str, shape: Shape) -> Iterator[str]:
         yield "An object with one key, the kind.\n\n| kind | holds |\n|---|---|"
         for kind, item in shape.kinds.items():
             yield f"| `{kind}` | {described(item)} |"
+    elif isinstance(shape, shapes.Kinds):
+        yield "An object with one kind, and what may stand beside it.\n"
+        yield "| kind | holds |\n|---|---|"
+        for kind, item in shape.kinds.items():
+            yield f"| `{kind}` | {described(item)} |"
+        yield "\n| beside | is |\n|---|---|"
+        for field, item in shape.beside.items():
+            yield f"| `{field}` | {described(item)} |"
     elif isinstance(shape, shapes.Object):
         yield "| field | is |\n|---|---|"
         for field, item in shape.required.items():
@@ -117,7 +125,7 @@ def _options(options: tuple[str, ...]) -> str:
     return " or ".join(f'`"{option}"`' for option in options)
 
 
-def _limits(shape: shapes.Number | shapes.Integer, what: str) -> str:
+def _limits(shape: shapes.Number | shapes.Integer | shapes.Amount, what: str) -> str:
     return f"{what} {shape.least:,g} to {shape.most:,g}"
 
 
@@ -125,6 +133,9 @@ _DESCRIBERS: Mapping[type, Callable[[Any], str]] = {
     shapes.Object: _object,
     shapes.MapOf: lambda shape: f"an object of names: {described(shape.item)}",
     shapes.OneKey: _one_key,
+    shapes.Later: lambda shape: described(shape.shape()),
+    shapes.Either: lambda shape: f"{described(shape.first)} or {described(shape.second)}",
+    shapes.Amount: lambda shape: f"{_limits(shape, 'a number')} or an expression",
     shapes.ListOf: lambda shape: f"a list (at most {shape.most}) of {described(shape.item)}",
     shapes.AnyOf: lambda shape: " or ".join(described(option) for _, option in shape.options),
     shapes.Number: lambda shape: _limits(shape, "a number"),

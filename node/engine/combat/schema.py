@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from node.engine.combat.kernels.agenda import LATEST
 from node.engine.combat.shapes import (
+    Amount,
     AnyOf,
     Anything,
     Choice,
+    Either,
     Flag,
     Integer,
+    Kinds,
+    Later,
     ListOf,
     MapOf,
     Name,
@@ -25,16 +29,27 @@ MOST_TARGETS = 100
 MOST_COPIES = 20  #: of one pet
 SCHOOLS = ("physical", "arcane", "fire", "frost", "holy", "nature", "shadow")
 ATTRIBUTES = ("agility", "strength", "intellect")
+EVENTS = (
+    *("cast_start", "cast"),
+    *("hit", "crit", "miss", "tick", "crit_tick"),
+    *("apply", "refresh", "expire", "remove"),
+    "start",
+)
+STATS = (
+    *("damage", "crit", "crit_damage", "haste", "swing_speed", "attack_power", "spell_power"),
+    *("cost", "cast_time", "gcd"),
+    *("haste_rating", "crit_rating"),
+    *ATTRIBUTES,
+    *("regen", "armor"),
+)
 RATINGS = ("crit", "haste", "mastery", "versatility")
-EVENTS = ("cast", "hit", "crit", "tick", "crit_tick")
-STATS = ("damage", "crit", "haste", "swing_speed", "attack_power", "spell_power")
-ABILITY_STATS = ("damage", "crit", "cost", "cast_time")
 
 _DURATION = Integer(1, LATEST - 1)
 _SHORT = Integer(1, 3_600_000)
 _POSITIVE = Number(0, 1e9)
 _FRACTION = Number(0, 1)
 _PERCENT = Number(0, 100)
+_TARGETS = Integer(1, MOST_TARGETS)
 _NOTES: dict[str, Shape] = {"notes": Text()}
 #: what a player must have for a part of a spec to count
 GATES: dict[str, Shape] = {"talent": Name(), "equipped": Name(), "set_bonus": Name()}
@@ -44,43 +59,84 @@ def _per_attribute(most: float) -> Object:
     return Object(optional={**dict.fromkeys(ATTRIBUTES, Number(0, most)), **_NOTES})
 
 
-EFFECT = OneKey(
+_FACTOR = Amount(0, 1e6)
+_RANGE = Object({"min": _POSITIVE, "max": _POSITIVE})
+_BASE = Either(_RANGE, Amount(0, 1e9), lambda value: isinstance(value, dict) and len(value) > 1)
+_MILLISECONDS = Amount(1, LATEST - 1)
+_EFFECTS = ListOf(Later(lambda: EFFECT), 100)
+EFFECT: Shape = Kinds(
     "effect",
     {
         "damage": Object(
             optional={
                 "by": Name(),
                 "name": Name(),
-                "base": _POSITIVE,
-                "attack_power": Number(0, 1e6),
-                "spell_power": Number(0, 1e6),
+                "base": _BASE,
+                "attack_power": _FACTOR,
+                "spell_power": _FACTOR,
+                "times": _FACTOR,
                 "variance": _FRACTION,
                 "school": Choice(SCHOOLS),
                 "ignores_armor": Flag(),
                 "can_crit": Flag(),
-                "area": AnyOf(
-                    ((bool, Flag()), (int, Integer(1, MOST_TARGETS))), "true or a number"
-                ),
+                "crit_percent": Number(-1000, 1000),
+                "crit_chance_percent": _PERCENT,
+                "modifiers": Choice(("all", "taken", "none")),
                 **_NOTES,
             }
         ),
-        "apply": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
-        "remove": Object({"aura": Name()}, {"stacks": Integer(1, 1000)}),
-        "gain": Object({"resource": Reference(), "amount": Number(0, 1e6)}),
-        "reduce_cooldown": Object({"ability": Reference(), "ms": _DURATION}),
-        "add_charges": Object({"ability": Reference()}, {"charges": Integer(1, 100)}),
-        "summon": Object({"pet": Name()}, {"ms": _DURATION, "count": Integer(1, MOST_COPIES)}),
+        "apply": Object(
+            {"aura": Name()},
+            {
+                "stacks": Amount(1, 1000),
+                "amount": Amount(0, 1e12),
+                "duration_ms": _MILLISECONDS,
+                "refresh": Flag(),
+                "restart": Flag(),
+            },
+        ),
+        "remove": Object({"aura": Name()}, {"stacks": Amount(1, 1000)}),
+        "gain": Object({"resource": Reference(), "amount": Amount(0, 1e6)}),
+        "drain": Object({"resource": Reference(), "amount": Amount(0, 1e6)}),
+        "reduce_cooldown": Object({"ability": Reference(), "ms": _MILLISECONDS}),
+        "reset_cooldown": Object({"ability": Reference()}),
+        "add_charges": Object({"ability": Reference()}, {"charges": Amount(1, 100)}),
+        "summon": Object({"pet": Name()}, {"ms": _MILLISECONDS, "count": Integer(1, MOST_COPIES)}),
+        "dismiss": Object({"pet": Name()}),
+        "tick": Object({"aura": Name()}, {"scale": _FACTOR, "name": Name()}),
+        "spread": Object({"auras": ListOf(Name(), 100)}),
+        "set": Object(
+            {"number": Name()}, {"value": Amount(-1e12, 1e12), "add": Amount(-1e12, 1e12)}
+        ),
+        "after": Object({"ms": _MILLISECONDS, "effects": _EFFECTS}),
+    },
+    {
+        "if": Anything(),
+        "to": AnyOf(
+            (
+                (str, Choice(("target", "all", "others"))),
+                (dict, OneKey("reach", {"most": _TARGETS, "others": _TARGETS})),
+            ),
+            'targets like "all" or {"most": 3}',
+        ),
+        **GATES,
+        **_NOTES,
     },
 )
-_EFFECTS = ListOf(EFFECT, 100)
 
-MODIFIER = Object(
-    {"stat": Choice(tuple(sorted({*STATS, *ABILITY_STATS}))), "by": Number(-1, 1000)},
-    {"of": Name(), "abilities": ListOf(Name(), 100), **GATES, **_NOTES},
-)
-_MASTERY_MODIFIER = Object(
-    {"stat": Choice(STATS)}, {"of": Name(), "abilities": ListOf(Name(), 100), **_NOTES}
-)
+_NAMES = ListOf(Name(), 100)
+_OF: dict[str, Shape] = {
+    "op": Choice(("multiply", "add", "factor")),
+    "of": Name(),
+    "abilities": AnyOf(((str, Choice(("all",))), (list, _NAMES)), '"all" or a list of names'),
+    "schools": ListOf(Choice(SCHOOLS), len(SCHOOLS)),
+    "resources": ListOf(Reference(), 20),
+    **GATES,
+    **_NOTES,
+}
+MODIFIER = Object({"stat": Choice(STATS), "by": Amount(-1e9, 1e9)}, _OF)
+_PASSIVE = Object({"stat": Choice(STATS), "by": Number(-1e9, 1e9)}, _OF)
+_MASTERY_MODIFIER = Object({"stat": Choice(STATS)}, _OF)
 
 SWING = Object(
     {"name": Name(), "period_ms": _SHORT, "effects": _EFFECTS},
@@ -112,33 +168,56 @@ ABILITY = Object(
     },
 )
 
+_FIXED = AnyOf(
+    ((bool, Flag()), (list, ListOf(Choice(("power", "crit", "haste")), 3))),
+    'true, or a list of "power", "crit", "haste"',
+)
 AURA = Object(
     {"on": Name()},
     {
-        "duration_ms": _DURATION,
-        "stacks": Integer(1, 1000),
+        "by": Name(),
+        "duration_ms": _MILLISECONDS,
+        "stacks": Integer(1, 1_000_000),
+        "start": Integer(1, 1_000_000),
+        "limit": _TARGETS,
         "refresh": AnyOf(
             (
-                (str, Choice(("reset", "rollover"))),
-                (dict, Object({"pandemic": _FRACTION}, {"of": Choice(("new", "base"))})),
+                (str, Choice(("reset", "rollover", "keep", "extend"))),
+                (
+                    dict,
+                    Object(
+                        {"pandemic": _FRACTION},
+                        {"of": Choice(("new", "base")), "whole_ticks": Flag()},
+                    ),
+                ),
             ),
             'a rule like "reset" or {"pandemic": 0.3}',
         ),
         "tick": Object(
             {"period_ms": _SHORT, "effects": _EFFECTS},
-            {"hasted": Flag(), "snapshot": Flag(), "partial": Flag(), **_NOTES},
+            {
+                "hasted": Flag(),
+                "snapshot": _FIXED,
+                "partial": Flag(),
+                "at_start": Flag(),
+                **_NOTES,
+            },
         ),
         "expires": _EFFECTS,
+        "removed": _EFFECTS,
         "modifies": ListOf(MODIFIER, 100),
         **GATES,
         **_NOTES,
     },
 )
 
-PROC = Object(
-    {"on": MapOf(ListOf(Choice(EVENTS), 5)), "effects": _EFFECTS},
+TRIGGER = Object(
+    {"on": MapOf(ListOf(Choice(EVENTS), len(EVENTS))), "effects": _EFFECTS},
     {
-        "chance": _FRACTION,
+        "if": Anything(),
+        "by": _NAMES,
+        "schools": ListOf(Choice(SCHOOLS), len(SCHOOLS)),
+        "chance": Amount(0, 1),
         "rppm": Object(
             {"rate": Number(0, 1000)},
             {
@@ -149,10 +228,23 @@ PROC = Object(
                 **_NOTES,
             },
         ),
+        "deck": Object({"successes": Integer(0, 10_000), "of": Integer(1, 10_000)}),
+        "accumulate": _FRACTION,
         "icd_ms": _DURATION,
+        "delay_ms": _DURATION,
         **GATES,
         **_NOTES,
     },
+)
+_ANY_NUMBER = Number(-1e12, 1e12)
+NUMBER = Object(
+    optional={
+        "start": _ANY_NUMBER,
+        "least": _ANY_NUMBER,
+        "most": _ANY_NUMBER,
+        "of": Choice(("target",)),
+        **_NOTES,
+    }
 )
 
 RESOURCE = Object(
@@ -210,7 +302,9 @@ SPEC = Object(
         "swing": SWING,
         "pets": MapOf(PET, 50),
         "auras": MapOf(AURA),
-        "procs": MapOf(PROC),
+        "triggers": MapOf(TRIGGER),
+        "numbers": MapOf(NUMBER),
+        "variables": MapOf(Anything()),
         "talents": MapOf(Object(optional={"max_rank": Integer(1, 100), **_NOTES})),
         "equipment": MapOf(Object(optional=_NOTES)),
         "set_bonuses": MapOf(Object(optional=_NOTES)),

@@ -11,7 +11,7 @@ from node.engine import documents
 from node.engine.protocol import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 join = documents.join
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -265,3 +265,69 @@ class Anything:
 
     def check(self, value: Any, pointer: str, report: Report) -> None:
         """Accept it."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number within limits, or an expression that is checked elsewhere."""
+
+    least: float
+    most: float
+
+    def check(self, value: Any, pointer: str, report: Report) -> None:
+        """Report what is neither."""
+        if isinstance(value, dict | str):
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            report.wrong_type(pointer, "a number or an expression", value)
+        else:
+            Number(self.least, self.most).check(value, pointer, report)
+
+
+@dataclass(frozen=True)
+class Either:
+    """A value of the first shape if it looks like it, else of the second."""
+
+    first: Shape
+    second: Shape
+    is_first: Callable[[Any], bool]
+
+    def check(self, value: Any, pointer: str, report: Report) -> None:
+        """Check against the shape that is meant."""
+        (self.first if self.is_first(value) else self.second).check(value, pointer, report)
+
+
+@dataclass(frozen=True)
+class Later:
+    """A shape that is named before it is made, so that it can hold itself."""
+
+    shape: Callable[[], Shape]
+
+    def check(self, value: Any, pointer: str, report: Report) -> None:
+        """Check against it."""
+        self.shape().check(value, pointer, report)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """An object with exactly one key that says its kind, and others that any kind may have."""
+
+    what: str
+    kinds: Mapping[str, Shape]
+    beside: Mapping[str, Shape]
+
+    def check(self, value: Any, pointer: str, report: Report) -> None:
+        """Report a missing or unknown kind, and what is wrong with any part."""
+        if not isinstance(value, dict):
+            report.wrong_type(pointer, f"an object with the kind of {self.what}", value)
+            return
+        kinds = [key for key in value if key not in self.beside]
+        if len(kinds) != 1:
+            report.add(pointer, f"expected one key that is the kind of {self.what}")
+        for kind in kinds:
+            if kind in self.kinds:
+                self.kinds[kind].check(value[kind], join(pointer, kind), report)
+            else:
+                report.unknown(join(pointer, kind), self.what, kind, self.kinds)
+        for key in value.keys() & self.beside.keys():
+            self.beside[key].check(value[key], join(pointer, key), report)

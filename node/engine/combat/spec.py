@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.engine.combat.aura_rules import build_auras
 from node.engine.combat.character import armor_factor, refuse_both
-from node.engine.combat.effects import Origin, bundle
+from node.engine.combat.effects import Origin, bundle, snapshots
+from node.engine.combat.formulas import compile_all
 from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.agenda import EMPTY
 from node.engine.combat.modifiers import modify
+from node.engine.combat.triggers import build_triggers
 from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
@@ -22,14 +25,7 @@ if TYPE_CHECKING:
 RESERVED = ("player", "target", "pets", "all", "active", "count", "remaining", "buff")
 _THOUSANDTHS = 1000
 _ALWAYS_USABLE = 2.0
-_EVENT_MASKS = {
-    "cast": at.ON_CAST,
-    "hit": at.ON_HIT,
-    "crit": at.ON_CRIT,
-    "tick": at.ON_TICK,
-    "crit_tick": at.ON_CRIT_TICK,
-}
-_REFRESH = {"reset": at.RESET, "rollover": at.ROLLOVER}
+_LARGEST = 1e15
 
 
 def build(world: World) -> Image:
@@ -38,6 +34,7 @@ def build(world: World) -> Image:
     for index, name in enumerate(world.config["player"].get("trinkets", ())):
         world.find("ability", name, f"/player/trinkets/{index}")
     _build_fight(world)
+    _build_targets(world)
     _build_player(world)
     for name in world.pets:
         if name in RESERVED:
@@ -46,14 +43,15 @@ def build(world: World) -> Image:
             _build_pet(world, unit)
     for unit in world.units.values():
         _build_unit(world, unit)
-    for name, aura in world.spec.get("auras", {}).items():
-        _build_aura(world, name, aura)
-    for name, proc in world.spec.get("procs", {}).items():
-        _build_proc(world, name, proc)
-    _listen(world)
+    for name, number in world.spec.get("numbers", {}).items():
+        _build_number(world, name, number)
+    build_auras(world)
+    build_triggers(world)
     modify(world)
     _set_speeds(world)
-    return _place(world)
+    image = _place(world)
+    compile_all(world)
+    return image
 
 
 def _set_speeds(world: World) -> None:
@@ -75,9 +73,11 @@ def _build_fight(world: World) -> None:
         at.LENGTH_STREAM: world.stream("fight.length", ""),
         at.LAST_ACTION_AT: at.LONG_AGO,
         at.OPENER_SLOT: world.timer(at.OPEN, at.FIRST_DECISION, world.fight),
+        at.LATER_SLOT: world.timer(at.CARRY_OUT_LATER, at.FIRST_OTHER, world.fight),
+        at.START_SLOT: world.timer(at.RAISE_CURTAIN, at.FIRST_TICK, world.fight),
+        at.STAGE: world.stage,
     }
     world.fight.reals |= {
-        at.ARMOR_FACTOR: armor_factor(world.profile, target["armor"]),
         at.LENGTH_VARIATION: world.config.get("duration_variation", 0),
     }
 
@@ -206,6 +206,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.HEALTH_BELOW: _ALWAYS_USABLE if below is None else below / 100,
         at.COST_FACTOR: 1.0,
         at.CAST_FACTOR: 1.0,
+        at.GCD_FACTOR: 1.0,
     }
     if channel := ability.get("channel"):
         _build_channel(world, unit, name, channel)
@@ -222,135 +223,70 @@ def _reaches(world: World, ability: Document) -> bool:
 
 def _build_channel(world: World, unit: Unit, name: str, channel: Document) -> None:
     pointer = f"{unit.pointer}/abilities/{name}/channel/effects"
-    snapshot = channel.get("snapshot", False)
-    origin = Origin(name, pointer, unit.name, is_tick=True, snapshot=snapshot)
+    fixed = at.POWER_FIXED | at.CRIT_FIXED if channel.get("snapshot", False) else 0
+    origin = Origin(name, pointer, unit.name, is_tick=True, fixed=fixed, path="channel.")
     unit.abilities[name].ints |= {
         at.CHANNEL_TICKS: channel["ticks"],
         at.CHANNEL_MS: channel["period_ms"],
         at.CHANNEL_HASTED: int(channel.get("hasted", True)),
-        at.CHANNEL_SNAPSHOT: int(snapshot),
         at.CHANNEL_AT_START: int(channel.get("at_start", False)),
         at.CHANNEL_BUNDLE: bundle(world, channel["effects"], origin),
+        at.SNAPSHOT_BUNDLE: snapshots(world, origin.snapped),
     }
 
 
-def _build_aura(world: World, name: str, aura: Document) -> None:
-    entity, pointer = world.auras[name], f"/spec/auras/{name}"
-    places = ("target", *world.known("actor"))
-    if aura["on"] not in places:
-        world.report.unknown(f"{pointer}/on", "place", aura["on"], places)
-    entity.ints |= {
-        at.MAX_STACKS: aura.get("stacks", 1),
-        at.DURATION: aura.get("duration_ms", at.NEVER),
-        at.OWNER: world.actors[PLAYER],
-        at.EXPIRE_SLOT: world.timer(at.EXPIRE, at.FIRST_OTHER, entity, pointer),
-        at.TICK_SLOT: world.timer(at.TICK, at.FIRST_TICK, entity, pointer),
-    }
-    if "expires" in aura:
-        origin = Origin(name, f"{pointer}/expires")
-        entity.ints[at.END_BUNDLE] = bundle(world, aura["expires"], origin)
-    _build_refresh(entity, aura.get("refresh", "reset"))
-    if tick := aura.get("tick"):
-        _build_tick(world, name, tick, f"{pointer}/tick/effects")
+def _build_number(world: World, name: str, number: Document) -> None:
+    entity, pointer = world.numbers[name], f"/spec/numbers/{name}"
+    least, most = number.get("least", -_LARGEST), number.get("most", _LARGEST)
+    start: float = number.get("start", 0)
+    if not least <= start <= most:
+        world.report.add(pointer, f"{start} is not between {least} and {most}")
+    entity.ints[at.PER_TARGET] = int("of" in number)
+    entity.reals |= {at.NUMBER_LEAST: least, at.NUMBER_MOST: most}
+    entity.reals |= dict.fromkeys(range(at.NUMBER_VALUE, entity.size), start)
 
 
-def _build_refresh(entity: Entity, rule: str | Document) -> None:
-    if isinstance(rule, str):
-        entity.ints[at.REFRESH] = _REFRESH[rule]
-        return
-    entity.ints[at.REFRESH] = at.PANDEMIC_CARRY
-    entity.ints[at.PANDEMIC_OF_BASE] = int(rule.get("of") == "base")
-    entity.reals[at.PANDEMIC] = rule["pandemic"]
-
-
-def _build_tick(world: World, name: str, tick: Document, pointer: str) -> None:
-    snapshot = tick.get("snapshot", False)
-    origin = Origin(name, pointer, is_tick=True, snapshot=snapshot)
-    world.auras[name].ints |= {
-        at.PERIOD: tick["period_ms"],
-        at.TICK_HASTED: int(tick.get("hasted", False)),
-        at.SNAPSHOT: int(snapshot),
-        at.PARTIAL_TICK: int(tick.get("partial", False)),
-        at.TICK_BUNDLE: bundle(world, tick["effects"], origin),
-    }
-
-
-def _build_proc(world: World, name: str, proc: Document) -> None:
-    entity, pointer = world.procs[name], f"/spec/procs/{name}"
-    if ("chance" in proc) == ("rppm" in proc):
-        world.report.add(pointer, "a proc has either 'chance' or 'rppm'")
-    rppm = proc.get("rppm", {"rate": 0})
-    head_start = rppm.get("head_start_ms", 0)
-    interval = rppm.get("longest_interval_ms", at.NEVER)
-    entity.ints |= {
-        at.PROC_BUNDLE: bundle(world, proc["effects"], Origin(name, f"{pointer}/effects")),
-        at.PROC_KIND: at.RPPM if "rppm" in proc else at.FIXED_CHANCE,
-        at.PROC_STREAM: world.stream(f"proc.{name}", pointer),
-        at.ICD: proc.get("icd_ms", 0),
-        at.READY_AT: at.LONG_AGO,
-        at.LAST_SUCCESS: -head_start,
-        at.MAX_INTERVAL: interval,
-        at.PROTECTED: int(rppm.get("protected", True)),
-        at.PROC_HASTED: int(rppm.get("hasted", False)),
-    }
-    entity.reals[at.CHANCE] = proc.get("chance", rppm["rate"])
-
-
-def _listen(world: World) -> None:
-    """Link abilities and sources of damage to the procs that listen to them."""
-    heard: dict[int, list[Entity]] = {}
-    for name, proc in world.spec.get("procs", {}).items():
-        for emitter, events in proc["on"].items():
-            pointer = f"/spec/procs/{name}/on/{emitter}"
-            emitters = _emitters(world, emitter, events, pointer)
-            for entity, mask in emitters if world.choices.has(proc) else ():
-                link = Entity(at.LINK_SIZE, {at.LISTENER: world.procs[name]})
-                link.ints[at.EVENT_MASK] = mask
-                heard.setdefault(id(entity), []).append(link)
-    abilities = [entity for unit in world.units.values() for entity in unit.abilities.values()]
-    for entity in (*abilities, *world.sources.values()):
-        links = heard.get(id(entity), [])
-        set_range(entity, at.FIRST_LINK, at.END_LINK, links)
-        world.links += links
-
-
-def _emitters(world: World, name: str, events: list[str], pointer: str) -> list[tuple[Entity, int]]:
-    mask = sum({_EVENT_MASKS[event] for event in events})
-    found = [entity for (_, called), entity in world.sources.items() if called == name]
-    cast = [unit.abilities[name] for unit in world.units.values() if name in unit.abilities]
-    found += cast
-    if not found:
-        known = {*world.known("ability"), *(called for _, called in world.sources)}
-        world.report.unknown(pointer, "ability", name, known)
-    elif "cast" in events and not cast:
-        world.report.add(pointer, f"{name!r} is never cast", "use 'hit', 'crit', 'tick'")
-    return [(entity, mask) for entity in found]
+def _build_targets(world: World) -> None:
+    armor = armor_factor(world.profile, world.config["target"]["armor"])
+    for target in world.targets:
+        target.ints[at.PRESENT_NOW] = 1
+        target.reals[at.ARMOR_FACTOR] = armor
 
 
 def _place(world: World) -> Image:
     image = Image()
     leaves = 1 << max(1, (len(world.slots) - 1).bit_length())
     tree = Entity(2 * leaves, dict.fromkeys(range(2 * leaves), EMPTY))
-    pending = Entity(at.PENDING_CAPACITY)
+    pending = Entity(at.DEEPEST_FRAME * at.FRAME_SIZE)
+    later = Entity(at.LATER_CAPACITY * at.WAITING_SIZE)
     image.place([world.fight, tree, *world.streams.values()])
     units = world.units.values()
     abilities = [entity for unit in units for entity in unit.abilities.values()]
     resources = [entity for unit in units for entity in unit.resources.values()]
     image.place([unit.entity for unit in units])
-    image.place([*abilities, *resources, *world.auras.values(), *world.procs.values()])
-    image.place([*world.sources.values(), *world.effects])
+    auras = [entity for instances in world.instances.values() for entity in instances]
+    image.place([*abilities, *resources, *auras, *world.procs.values(), *world.targets])
+    image.place([*world.snapshots, *world.numbers.values(), *world.sources.values(), *world.taken])
+    if any(formula.column == at.MODIFIER_FORMULA for formula in world.formulas):
+        image.place(world.modifiers)
     world.fight.ints[at.CHANGEABLE_END] = image.size
-    image.place([*world.bundles, *world.stats, *world.modifiers, *world.links, *world.slots])
-    image.place([pending, *world.tallies.values(), world.timeline.entity])
+    image.place([world.always, world.stage, *world.effects, *world.bundles, *world.stats])
+    image.place([entity for entity in world.modifiers if entity.offset < 0])
+    image.place(
+        [*world.links, *world.slots, pending, later, *world.tallies.values(), world.timeline.entity]
+    )
     world.fight.ints |= world.timeline.columns() | {
         at.LAST_ROW: world.rows - 1,
         at.AGENDA: tree,
         at.LEAVES: leaves,
         at.FIRST_SLOT: world.slots[0],
         at.PENDING: pending,
+        at.FRAME: pending,
+        at.LATER: later,
+        at.FIRST_TARGET: world.targets[0],
     }
     set_range(world.fight, at.FIRST_ACTOR, at.END_ACTOR, [unit.entity for unit in units])
     set_range(world.fight, at.FIRST_ABILITY, at.END_ABILITY, abilities)
     set_range(world.fight, at.FIRST_RESOURCE, at.END_RESOURCE, resources)
-    set_range(world.fight, at.FIRST_AURA, at.END_AURA, list(world.auras.values()))
+    set_range(world.fight, at.FIRST_AURA, at.END_AURA, auras)
     return image

@@ -17,11 +17,13 @@ from node.engine.combat.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from node.engine.combat.formulas import Formula
     from node.engine.combat.shapes import Report
 
     Document = Mapping[str, Any]
 
 PLAYER = "player"
+TARGET = "target"
 MOST_ROWS = 8  #: of a tally; the targets from the eighth on are counted together
 
 
@@ -53,10 +55,24 @@ class World:
         self.units = {unit.name: unit for unit in self._units()}
         self.actors = {name: unit.entity for name, unit in self.units.items()}
         self.abilities = self.units[PLAYER].abilities
-        self.auras = {name: Entity(at.AURA_SIZE) for name in self.spec.get("auras", {})}
+        self.targets = [Entity(at.TARGET_SIZE) for _ in range(config["target"].get("count", 1))]
+        self.instances = {
+            name: [Entity(at.AURA_SIZE) for _ in (self.targets if aura["on"] == TARGET else "1")]
+            for name, aura in self.spec.get("auras", {}).items()
+        }  #: one per target for what targets have
+        self.auras = {name: instances[0] for name, instances in self.instances.items()}
         self.resources = self.units[PLAYER].resources
-        self.procs = {name: Entity(at.PROC_SIZE) for name in self.spec.get("procs", {})}
-        self.sources: dict[tuple[str, str], Entity] = {}
+        self.procs = {name: Entity(at.PROC_SIZE) for name in self.spec.get("triggers", {})}
+        self.numbers = {
+            name: Entity(at.NUMBER_SIZE + len(self.targets if "of" in number else "1"))
+            for name, number in self.spec.get("numbers", {}).items()
+        }
+        self.formulas: list[Formula] = []
+        #: extra ticks that are reported apart: effect, aura, what it is called, place
+        self.echoes: list[tuple[Entity, str, str, str]] = []
+        self.always = Entity(1, {at.STACKS: 1})  #: an aura that is always up
+        self.stage = Entity(at.EARS_SIZE)  #: tells of the fight itself
+        self.sources: dict[tuple[str, str, str], Entity] = {}
         self.tallies: dict[tuple[str, str], Entity] = {}
         self.timeline = Timeline(config)
         self.rows = min(config["target"].get("count", 1), MOST_ROWS)
@@ -64,6 +80,9 @@ class World:
         self.effects: list[Entity] = []
         self.bundles: list[Entity] = []
         self.links: list[Entity] = []
+        self.snapshots: list[Entity] = []
+        self.taken: list[Entity] = []
+        self.rows_taken: dict[int, list[Entity]] = {}  #: by the id of a source, one per target
         self.stats: list[Entity] = []
         self.modifiers: list[Entity] = []
         self.slots: list[Entity] = []
@@ -110,6 +129,7 @@ class World:
         return {
             "actor": {PLAYER: self.actors[PLAYER], **{pet: self.actors[pet] for pet in self.pets}},
             "aura": self.auras,
+            "number": self.numbers,
             "pet": {pet: self.actors[pet] for pet in self.pets},
         }[kind]
 
@@ -120,13 +140,17 @@ class World:
             self.report.unknown(pointer, "ability" if kind == "spell" else kind, name, known)
         return known.get(name, Entity(at.AURA_SIZE))
 
-    def source(self, actor: str, name: str) -> Entity:
-        """Give what the damage of an actor is reported under."""
-        if (actor, name) not in self.sources:
-            tally = Entity(at.TALLY_SIZE * self.rows)
-            source = Entity(at.SOURCE_SIZE, {at.TALLY: tally}, {at.MULTIPLIER: 1.0})
-            self.tallies[actor, name], self.sources[actor, name] = tally, source
-        return self.sources[actor, name]
+    def source(self, actor: str, name: str, school: str) -> Entity:
+        """Give what the damage of an actor is reported under; its schools are counted together."""
+        if (actor, name) not in self.tallies:
+            self.tallies[actor, name] = Entity(at.TALLY_SIZE * self.rows)
+        if (actor, name, school) not in self.sources:
+            self.sources[actor, name, school] = Entity(
+                at.SOURCE_SIZE,
+                {at.TALLY: self.tallies[actor, name]},
+                {at.MULTIPLIER: 1.0, at.CRIT_DAMAGE: 1.0},
+            )
+        return self.sources[actor, name, school]
 
     def stream(self, label: str, pointer: str) -> Entity:
         """Give the random numbers of a call site; its label alone decides which they are."""

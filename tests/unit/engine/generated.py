@@ -37,7 +37,7 @@ def fight(chance: random.Random) -> Document:
         resources={name: resource(chance) for name in RESOURCES},
         abilities={name: maker.ability() for name in ABILITIES},
         auras={name: maker.aura(name) for name in AURAS},
-        procs={name: maker.proc() for name in ("luck", "fate") if chance.random() < 0.7},
+        triggers={name: maker.proc() for name in ("luck", "fate") if chance.random() < 0.7},
         pets=pets,
         **({"swing": maker.swing()} if chance.random() < 0.7 else {}),
     )
@@ -103,8 +103,8 @@ class _Maker:
                 "variance": chance.choice([0, 0.24]),
                 "school": chance.choice(["physical", "fire"]),
                 "can_crit": chance.random() < 0.8,
-                "area": chance.choice([False, True, 3]),
-            }
+            },
+            "to": chance.choice(["target", "all", "others", {"most": 3}]),
         }
 
     def effect(self) -> Document:

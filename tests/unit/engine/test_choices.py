@@ -19,7 +19,7 @@ SPEC: dict[str, Any] = {
         "jewel": {"equipped": "staff", "cooldown": {"ms": 20_000}, "effects": []},
     },
     "passives": [{"stat": "damage", "by": 1, "set_bonus": "tier_4"}],
-    "procs": {
+    "triggers": {
         "echo": {"on": {"spell": ["hit"]}, "chance": 1, "talent": "bombs", "effects": [strike()]}
     },
 }

@@ -245,7 +245,7 @@ def test_fixed_chance_with_internal_cooldown(icd: int, chance: float) -> None:
     document = config(
         10_000_000,
         swing={"name": "swing", "period_ms": d, "effects": [strike()]},
-        procs={"luck": proc},
+        triggers={"luck": proc},
     )
 
     found = counters(document, 50)
@@ -261,7 +261,7 @@ def bernoulli_buff(chance: float, k: int, stacks: int = 1) -> dict[str, int]:
         config(
             2_000_000,
             swing={"name": "swing", "period_ms": 2000, "effects": [strike()]},
-            procs={
+            triggers={
                 "luck": {
                     "on": {"swing": ["hit"]},
                     "chance": chance,

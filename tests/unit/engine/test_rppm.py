@@ -50,7 +50,7 @@ def document(rate: float, haste: float, gap: int, **rule: Any) -> dict[str, Any]
             "first_ms": gap,
             "effects": [strike()],
         },
-        procs={
+        triggers={
             "luck": {
                 "on": {"swing": ["hit"]},
                 "rppm": {"rate": rate, "hasted": True, **rule},

@@ -104,7 +104,7 @@ def test_references_in_auras_procs_and_modifiers_are_checked() -> None:
                 ],
             }
         },
-        procs={
+        triggers={
             "p": {"on": {"y": ["hit"]}, "effects": []},
             "q": {"on": {"x": ["cast"]}, "chance": 1, "rppm": {"rate": 1}, "effects": []},
         },
@@ -117,9 +117,8 @@ def test_references_in_auras_procs_and_modifiers_are_checked() -> None:
         "/spec/auras/a/modifies/1/abilities/0",
         "/spec/auras/a/modifies/2",
         "/spec/auras/a/modifies/3",
-        "/spec/procs/p",
-        "/spec/procs/p/on/y",
-        "/spec/procs/q",
+        "/spec/triggers/p/on/y",
+        "/spec/triggers/q",
     }
 
 

@@ -32,6 +32,7 @@ from node.engine.combat.kernels.layout import (
     COST_FACTOR,
     COST_RESOURCE,
     GCD_ENDS,
+    GCD_FACTOR,
     GCD_FLOOR,
     GCD_HASTED,
     GCD_HISTORY,
@@ -47,12 +48,12 @@ from node.engine.combat.kernels.layout import (
     OFF_GCD,
     ON_CAST,
     RECHARGE_AT,
+    TARGET,
     USABLE_FROM,
     WAITS_FOR_GCD,
 )
 from node.engine.combat.kernels.log import record
-from node.engine.combat.kernels.pending import push
-from node.engine.combat.kernels.procs import notify
+from node.engine.combat.kernels.pending import announce, push
 from node.engine.combat.kernels.resources import amount, spend, time_until
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def gcd_of(ints: Integers, reals: Reals, ability: int) -> int:
     """Give the global cooldown that the ability sets off now."""
     if ints[ability + OFF_GCD]:
         return 0
-    gcd = ints[ability + GCD_MS]
+    gcd = int(np.rint(ints[ability + GCD_MS] * reals[ability + GCD_FACTOR]))
     if not ints[ability + GCD_HASTED]:
         return gcd
     hasted = int(np.rint(gcd / reals[ints[ability + CASTER] + HASTE]))
@@ -159,7 +160,7 @@ def finish(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     sums[ability + CASTS] += 1
     record(ints, CAST_DONE, ability, NO_TARGET, 0, 0)
     push(ints, reals, ints[ability + BUNDLE], 1.0)
-    notify(ints, reals, sums, ability, ON_CAST)
+    announce(ints, reals, ability, ON_CAST, ints[TARGET], NOTHING)
     if ints[ability + CHANNEL_TICKS] > 0:
         start_channel(ints, reals, ability)
 

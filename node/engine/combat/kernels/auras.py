@@ -1,6 +1,7 @@
 """Buffs, debuffs and damage over time: apply, refresh, tick, expire.
 
-An aura is up until its expiry event, the last thing of its millisecond.
+An aura is up until its expiry event, the last thing of its millisecond.  An aura of targets is one
+instance per target, each with its own timers.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.damage import take_snapshot
+from node.engine.combat.kernels.amounts import whole
+from node.engine.combat.kernels.damage import snapshot_of, take_snapshot
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
+    ANEW,
     APPLICATIONS,
     APPLIED,
     AURA_APPLIED,
@@ -21,27 +24,44 @@ from node.engine.combat.kernels.layout import (
     AURA_REMOVED,
     CHANGED,
     COUNTED,
-    DEAL,
     DURATION,
-    EFFECT_SIZE,
+    DURATION_FORMULA,
+    EARS,
     END_BUNDLE,
-    END_EFFECT,
+    END_REAPPRAISED,
+    END_SNAPPED,
     END_STAT,
     EXPIRE_SLOT,
     EXPIRES,
-    FIRST_EFFECT,
+    EXTEND,
+    FIRST_REAPPRAISED,
+    FIRST_SNAPPED,
     FIRST_STAT,
     HASTE,
-    KIND,
+    HASTE_FIXED,
+    KEEP,
+    KEPT,
+    KEPT_FORMULA,
     LAST_TICK,
+    LASTS,
     LINK_SIZE,
     LISTENER,
+    MAIN_TARGET,
     MAX_STACKS,
+    MODIFIER_FORMULA,
+    MODIFIER_VALUE,
+    MOST_AT_ONCE,
     NEVER,
     NEXT_TICK,
+    NO_FORMULA,
     NO_TARGET,
     NOTHING,
     NOW,
+    ON_APPLY,
+    ON_EXPIRE,
+    ON_REFRESH,
+    ON_REMOVE,
+    ON_TARGET,
     OWNER,
     PANDEMIC,
     PANDEMIC_CARRY,
@@ -51,22 +71,34 @@ from node.engine.combat.kernels.layout import (
     PERIOD_NOW,
     REFRESH,
     REFRESHES,
+    REMOVED_BUNDLE,
     ROLLOVER,
     SNAPSHOT,
+    SNAPSHOT_SIZE,
+    SNAPSHOTS,
     SPAN,
+    SPAN_FORMULA,
     STACK_TIME,
     STACKS,
+    STACKS_ONLY,
+    STRIDE,
+    TARGETS,
     TICK_BUNDLE,
     TICK_HASTED,
     TICK_SLOT,
+    TICKS_AT_START,
     UPTIME,
+    WHOLE_TICKS,
 )
 from node.engine.combat.kernels.log import record
-from node.engine.combat.kernels.pending import push
+from node.engine.combat.kernels.pending import announce, push_of
 from node.engine.combat.kernels.stats import refresh_stat
 
 if TYPE_CHECKING:
-    from node.engine.combat.kernels.jit import Integers, Reals
+    from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
+
+
+LONGEST = 1e9  #: milliseconds; longer than any fight
 
 
 @kernel
@@ -78,9 +110,8 @@ def tick_period(ints: Integers, reals: Reals, aura: int) -> int:
 
 
 @kernel
-def natural_duration(ints: Integers, period: int, aura: int) -> int:
+def natural_duration(ints: Integers, duration: int, period: int, aura: int) -> int:
     """Give how long an application lasts: whole ticks, unless the last one may be partial."""
-    duration = ints[aura + DURATION]
     if period == 0 or duration == NEVER or ints[aura + PARTIAL_TICK]:
         return duration
     return max(1, int(np.rint(duration / period))) * period
@@ -100,7 +131,7 @@ def count_time(ints: Integers, sums: Integers, aura: int) -> None:
 def set_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: int) -> None:
     """Change the stacks and every stat that depends on them."""
     ints[CHANGED] = 1
-    if stacks == ints[aura + STACKS]:
+    if stacks == ints[aura + STACKS] and ints[aura + FIRST_REAPPRAISED] == NOTHING:
         return
     ints[aura + STACKS] = stacks
     for link in range(ints[aura + FIRST_STAT], ints[aura + END_STAT], LINK_SIZE):
@@ -108,11 +139,56 @@ def set_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: 
 
 
 @kernel
-def apply_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: int) -> None:
-    """Apply an aura anew, or refresh it and add to its stacks."""
+def reappraise(evaluate: Evaluate, ints: Integers, reals: Reals, aura: int) -> None:
+    """Evaluate what the aura changes by, where that is an expression."""
+    for link in range(ints[aura + FIRST_REAPPRAISED], ints[aura + END_REAPPRAISED], LINK_SIZE):
+        modifier = ints[link + LISTENER]
+        value = evaluate(ints[modifier + MODIFIER_FORMULA], ints, reals)
+        reals[modifier + MODIFIER_VALUE] = value
+
+
+@kernel
+def apply_aura(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate,
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    aura: int,
+    effect: int,
+    stacks: int,
+) -> None:
+    """Apply an aura as an effect says: anew, or refresh it and add to its stacks."""
+    before = ints[aura + STACKS]
+    if before == 0 and ints[aura + MOST_AT_ONCE] > 0:
+        make_room(ints, reals, sums, aura)
+    if ints[effect + KEPT_FORMULA] != NO_FORMULA:
+        reals[aura + KEPT] = evaluate(ints[effect + KEPT_FORMULA], ints, reals)
+    reappraise(evaluate, ints, reals, aura)
+    if before > 0 and ints[effect + STACKS_ONLY]:
+        count_time(ints, sums, aura)
+        set_stacks(ints, reals, sums, aura, min(before + stacks, ints[aura + MAX_STACKS]))
+        return
+    set_time(evaluate, ints, reals, sums, aura, effect)
+    event = ON_APPLY if before == 0 else ON_REFRESH
+    stacks = min(before + stacks, ints[aura + MAX_STACKS])
+    kind = AURA_REFRESHED if before else AURA_APPLIED
+    record(ints, kind, aura, ints[aura + ON_TARGET], stacks, ints[aura + EXPIRES])
+    set_stacks(ints, reals, sums, aura, stacks)
+    snapshot_ticks(evaluate, ints, reals, aura)
+    if ints[aura + TICKS_AT_START] and before == 0:
+        push_of(ints, reals, ints[aura + TICK_BUNDLE], 1.0, target_of(ints, aura), aura)
+    announce(ints, reals, aura + EARS, event, target_of(ints, aura), aura)
+
+
+@kernel
+def set_time(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, aura: int, effect: int
+) -> None:
+    """Set when an aura that is applied expires and ticks."""
     now = ints[NOW]
+    duration = full_duration(evaluate, ints, reals, aura, effect)
     period = tick_period(ints, reals, aura)
-    span = natural_duration(ints, period, aura)
+    span = natural_duration(ints, duration, period, aura)
     if ints[aura + STACKS] == 0:
         sums[aura + APPLICATIONS] += 1
         ints[aura + APPLIED] = now
@@ -122,16 +198,47 @@ def apply_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: 
     else:
         sums[aura + REFRESHES] += 1
         count_time(ints, sums, aura)
-        ints[aura + EXPIRES] = refreshed_expiry(ints, reals, aura, span)
+        if ints[effect + ANEW]:
+            ints[aura + EXPIRES] = now + span
+            start_ticks(ints, aura, period)
+        else:
+            ints[aura + EXPIRES] = refreshed_expiry(ints, reals, aura, span, duration, period)
     ints[aura + SPAN] = span
-    if ints[aura + DURATION] != NEVER:
+    ints[aura + LASTS] = ints[aura + EXPIRES] - now
+    if duration != NEVER:
         schedule(ints, ints[aura + EXPIRE_SLOT], ints[aura + EXPIRES])
-    kind = AURA_REFRESHED if ints[aura + STACKS] else AURA_APPLIED
-    stacks = min(ints[aura + STACKS] + stacks, ints[aura + MAX_STACKS])
-    record(ints, kind, aura, NO_TARGET, stacks, ints[aura + EXPIRES])
-    set_stacks(ints, reals, sums, aura, stacks)
-    if ints[aura + SNAPSHOT]:
-        snapshot_ticks(ints, reals, aura, period)
+
+
+@kernel
+def full_duration(evaluate: Evaluate, ints: Integers, reals: Reals, aura: int, effect: int) -> int:
+    """Give how long an application is meant to last, before it is fitted to its ticks."""
+    formula = ints[effect + SPAN_FORMULA]
+    if formula == NO_FORMULA:
+        formula = ints[aura + DURATION_FORMULA]
+    if formula == NO_FORMULA:
+        return ints[aura + DURATION]
+    return max(1, whole(min(evaluate(formula, ints, reals), LONGEST)))
+
+
+@kernel
+def make_room(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None:
+    """Take the aura from the target where it lasts longest, if as many as may have it do."""
+    first = aura - ints[aura + ON_TARGET] * ints[aura + STRIDE]
+    found, longest = 0, NOTHING
+    for number in range(ints[TARGETS]):
+        other = first + number * ints[aura + STRIDE]
+        if ints[other + STACKS] > 0:
+            found += 1
+            if longest == NOTHING or ints[other + EXPIRES] > ints[longest + EXPIRES]:
+                longest = other
+    if found >= ints[aura + MOST_AT_ONCE]:
+        remove_aura(ints, reals, sums, longest)
+
+
+@kernel
+def target_of(ints: Integers, aura: int) -> int:
+    """Give the target that has an aura, for others that of the player."""
+    return ints[MAIN_TARGET] if ints[aura + ON_TARGET] == NO_TARGET else ints[aura + ON_TARGET]
 
 
 @kernel
@@ -146,68 +253,79 @@ def start_ticks(ints: Integers, aura: int, period: int) -> None:
 
 
 @kernel
-def refreshed_expiry(ints: Integers, reals: Reals, aura: int, span: int) -> int:
+def refreshed_expiry(  # noqa: PLR0913, PLR0917 - all that the rules look at
+    ints: Integers, reals: Reals, aura: int, span: int, duration: int, period: int
+) -> int:
     """Give when a refreshed aura expires."""
-    now = ints[NOW]
-    if ints[aura + REFRESH] == ROLLOVER:
+    now, rule, left = ints[NOW], ints[aura + REFRESH], ints[aura + EXPIRES] - ints[NOW]
+    if rule == KEEP or duration == NEVER:
+        return ints[aura + EXPIRES]
+    if rule == EXTEND:
+        return ints[aura + EXPIRES] + span
+    if rule == ROLLOVER:
         return ints[aura + NEXT_TICK] + span
-    if ints[aura + REFRESH] == PANDEMIC_CARRY:
-        base = ints[aura + DURATION] if ints[aura + PANDEMIC_OF_BASE] else span
-        most = int(np.rint(reals[aura + PANDEMIC] * base))
-        return now + span + min(ints[aura + EXPIRES] - now, most)
+    if rule == PANDEMIC_CARRY:
+        base = duration if ints[aura + PANDEMIC_OF_BASE] else span
+        kept = min(left, int(np.rint(reals[aura + PANDEMIC] * base)))
+        if ints[aura + WHOLE_TICKS]:
+            return ints[aura + NEXT_TICK] + max(span, (base + kept) // period * period)
+        return now + span + kept
     return now + span
 
 
 @kernel
-def snapshot_ticks(ints: Integers, reals: Reals, aura: int, period: int) -> None:
-    """Fix power, crit chance and period of the ticks as they are now."""
-    ints[aura + PERIOD_NOW] = period
-    snapshot_effects(ints, reals, ints[aura + TICK_BUNDLE])
-
-
-@kernel
-def snapshot_effects(ints: Integers, reals: Reals, bundle: int) -> None:
-    """Fix power and crit chance of what a bundle deals as they are now."""
-    if bundle == NOTHING:
-        return
-    for effect in range(ints[bundle + FIRST_EFFECT], ints[bundle + END_EFFECT], EFFECT_SIZE):
-        if ints[effect + KIND] == DEAL:
-            take_snapshot(ints, reals, effect)
+def snapshot_ticks(evaluate: Evaluate, ints: Integers, reals: Reals, aura: int) -> None:
+    """Fix what of the ticks is as it was at their application."""
+    if ints[aura + SNAPSHOT] & HASTE_FIXED:
+        ints[aura + PERIOD_NOW] = tick_period(ints, reals, aura)
+    for link in range(ints[aura + FIRST_SNAPPED], ints[aura + END_SNAPPED], LINK_SIZE):
+        effect = ints[link + LISTENER]
+        take_snapshot(evaluate, ints, reals, snapshot_of(ints, effect, aura), effect)
 
 
 @kernel
 def tick_aura(ints: Integers, reals: Reals, aura: int) -> None:
     """Carry out a tick and set the next one, unless the aura ends before it."""
-    if not ints[aura + SNAPSHOT]:
+    if not ints[aura + SNAPSHOT] & HASTE_FIXED:
         ints[aura + PERIOD_NOW] = tick_period(ints, reals, aura)
     ints[aura + LAST_TICK] = ints[NOW]
     ints[aura + NEXT_TICK] = ints[NOW] + ints[aura + PERIOD_NOW]
     schedule(ints, ints[aura + TICK_SLOT], ints[aura + NEXT_TICK])
-    push(ints, reals, ints[aura + TICK_BUNDLE], 1.0)
+    push_of(ints, reals, ints[aura + TICK_BUNDLE], 1.0, target_of(ints, aura), aura)
     ints[CHANGED] = 1
 
 
 @kernel
 def expire_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None:
     """End an aura whose time has come; what is left of its last tick still counts, if it may."""
-    period = ints[aura + PERIOD_NOW]
+    period, target = ints[aura + PERIOD_NOW], target_of(ints, aura)
     since = ints[NOW] - ints[aura + LAST_TICK]
     if ints[aura + PARTIAL_TICK] and 0 < since < period:
-        push(ints, reals, ints[aura + TICK_BUNDLE], since / period)
-    push(ints, reals, ints[aura + END_BUNDLE], 1.0)
-    remove_aura(ints, reals, sums, aura)
+        push_of(ints, reals, ints[aura + TICK_BUNDLE], since / period, target, aura)
+    push_of(ints, reals, ints[aura + END_BUNDLE], 1.0, target, aura)
+    announce(ints, reals, aura + EARS, ON_EXPIRE, target, aura)
+    end_aura(ints, reals, sums, aura)
+
+
+@kernel
+def end_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None:
+    """Let an aura be up no more."""
+    count_time(ints, sums, aura)
+    cancel(ints, ints[aura + EXPIRE_SLOT])
+    cancel(ints, ints[aura + TICK_SLOT])
+    record(ints, AURA_REMOVED, aura, ints[aura + ON_TARGET], 0, 0)
+    set_stacks(ints, reals, sums, aura, 0)
 
 
 @kernel
 def remove_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None:
-    """Take an aura away at once."""
+    """Take an aura away before its time."""
     if ints[aura + STACKS] == 0:
         return
-    count_time(ints, sums, aura)
-    cancel(ints, ints[aura + EXPIRE_SLOT])
-    cancel(ints, ints[aura + TICK_SLOT])
-    record(ints, AURA_REMOVED, aura, NO_TARGET, 0, 0)
-    set_stacks(ints, reals, sums, aura, 0)
+    target = target_of(ints, aura)
+    push_of(ints, reals, ints[aura + REMOVED_BUNDLE], 1.0, target, aura)
+    announce(ints, reals, aura + EARS, ON_REMOVE, target, aura)
+    end_aura(ints, reals, sums, aura)
 
 
 @kernel
@@ -218,5 +336,34 @@ def remove_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stack
         remove_aura(ints, reals, sums, aura)
         return
     count_time(ints, sums, aura)
-    record(ints, AURA_LOST_STACKS, aura, NO_TARGET, left, ints[aura + EXPIRES])
+    record(ints, AURA_LOST_STACKS, aura, ints[aura + ON_TARGET], left, ints[aura + EXPIRES])
     set_stacks(ints, reals, sums, aura, left)
+
+
+@kernel
+def copy_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, copy: int) -> None:
+    """Let one target have an aura exactly as another has it."""
+    if ints[copy + STACKS] > 0:
+        sums[copy + REFRESHES] += 1
+        count_time(ints, sums, copy)
+    else:
+        sums[copy + APPLICATIONS] += 1
+        ints[copy + APPLIED] = ints[NOW]
+        ints[copy + COUNTED] = ints[NOW]
+    event = ON_REFRESH if ints[copy + STACKS] > 0 else ON_APPLY
+    for column in (EXPIRES, SPAN, PERIOD_NOW, LAST_TICK, NEXT_TICK):
+        ints[copy + column] = ints[aura + column]
+    ints[copy + LASTS] = ints[copy + EXPIRES] - ints[NOW]
+    reals[copy + KEPT] = reals[aura + KEPT]
+    links = (ints[aura + END_SNAPPED] - ints[aura + FIRST_SNAPPED]) // LINK_SIZE
+    for place in range(links * SNAPSHOT_SIZE):
+        reals[ints[copy + SNAPSHOTS] + place] = reals[ints[aura + SNAPSHOTS] + place]
+    if ints[copy + DURATION] != NEVER:
+        schedule(ints, ints[copy + EXPIRE_SLOT], ints[copy + EXPIRES])
+    if ints[copy + PERIOD] > 0:
+        schedule(ints, ints[copy + TICK_SLOT], ints[copy + NEXT_TICK])
+    kind = AURA_REFRESHED if ints[copy + STACKS] > 0 else AURA_APPLIED
+    left = ints[copy + EXPIRES]
+    record(ints, kind, copy, ints[copy + ON_TARGET], ints[aura + STACKS], left)
+    set_stacks(ints, reals, sums, copy, ints[aura + STACKS])
+    announce(ints, reals, copy + EARS, event, target_of(ints, copy), copy)

@@ -12,7 +12,6 @@ import numpy as np
 
 from node.engine.combat.kernels.actors import look_at
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.auras import snapshot_effects
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     CASTER,
@@ -27,7 +26,6 @@ from node.engine.combat.kernels.layout import (
     CHANNEL_MS,
     CHANNEL_PERIOD,
     CHANNEL_SLOT,
-    CHANNEL_SNAPSHOT,
     CHANNEL_TICK_AT,
     CHANNEL_TICKS,
     CHANNELING,
@@ -35,6 +33,7 @@ from node.engine.combat.kernels.layout import (
     NO_TARGET,
     NOTHING,
     NOW,
+    SNAPSHOT_BUNDLE,
 )
 from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
@@ -54,8 +53,7 @@ def start_channel(ints: Integers, reals: Reals, ability: int) -> None:
     ints[caster + CHANNEL_PERIOD] = period
     ints[caster + CHANNEL_DONE] = 0
     ints[caster + CHANNEL_LOOK] = 0
-    if ints[ability + CHANNEL_SNAPSHOT]:
-        snapshot_effects(ints, reals, ints[ability + CHANNEL_BUNDLE])
+    push(ints, reals, ints[ability + SNAPSHOT_BUNDLE], 1.0)
     first = 0 if ints[ability + CHANNEL_AT_START] else period
     ints[caster + CHANNEL_TICK_AT] = ints[NOW] + first
     record(ints, CHANNEL_BEGUN, ability, NO_TARGET, ints[ability + CHANNEL_TICKS], period)

@@ -11,8 +11,16 @@ from node.engine.combat.kernels.layout import (
     ACTOR,
     ARMOR_FACTOR,
     ATTACK_POWER,
+    BASE_SPREAD,
+    BASE_STREAM,
+    BY_ALL,
+    BY_NOTHING,
     CRIT,
+    CRIT_ADDED,
     CRIT_BONUS,
+    CRIT_CHANCE,
+    CRIT_DAMAGE,
+    CRIT_FIXED,
     CRIT_HIT,
     CRIT_MULTIPLIER,
     CRIT_STREAM,
@@ -22,12 +30,21 @@ from node.engine.combat.kernels.layout import (
     DAMAGE,
     DAMAGE_DONE,
     DAMAGE_LIMIT,
+    EVENT_DAMAGE,
+    EVENT_RAW,
     FAILURE,
+    FIRST_TARGET,
+    FIXED,
     FLAT,
+    FORMULA,
+    FRAME,
+    FRAME_AURA,
     HIT,
     HITS,
     IS_TICK,
+    MODIFIED,
     MULTIPLIER,
+    NO_FORMULA,
     NOTHING,
     NOW,
     ON_CRIT,
@@ -37,94 +54,151 @@ from node.engine.combat.kernels.layout import (
     PER_ATTACK_POWER,
     PER_SPELL_POWER,
     PHYSICAL,
+    POWER_FIXED,
+    SCALE,
+    SNAPSHOT_AT,
     SNAPSHOT_CRIT,
+    SNAPSHOT_INDEX,
     SNAPSHOT_POWER,
+    SNAPSHOT_SIZE,
+    SNAPSHOTS,
     SOURCE,
     SPELL_POWER,
+    TAKEN,
+    TAKEN_CRIT,
+    TAKEN_FACTOR,
+    TAKEN_SIZE,
+    TARGET,
+    TARGET_SIZE,
     TICKED,
     TICKS,
+    TIMES_FORMULA,
     TOO_MUCH_DAMAGE,
-    USES_SNAPSHOT,
     VARIANCE,
     VARIANCE_STREAM,
 )
 from node.engine.combat.kernels.log import record
+from node.engine.combat.kernels.pending import announce
 from node.engine.combat.kernels.philox import uniform
-from node.engine.combat.kernels.procs import notify
 from node.engine.combat.kernels.tallies import count_damage, tally
 
 if TYPE_CHECKING:
-    from node.engine.combat.kernels.jit import Integers, Reals
+    from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
 @kernel
-def power(ints: Integers, reals: Reals, effect: int) -> float:
-    """Give the damage of a hit before crit, variance and armour."""
+def power(evaluate: Evaluate, ints: Integers, reals: Reals, effect: int) -> float:
+    """Give the damage of a hit before what the target makes of it, variance, armour and crit."""
     actor = ints[effect + ACTOR]
-    return (
-        (
+    if ints[effect + FORMULA] != NO_FORMULA:
+        dealt = evaluate(ints[effect + FORMULA], ints, reals)
+    else:
+        dealt = (
             reals[effect + FLAT]
             + reals[effect + PER_ATTACK_POWER] * reals[actor + ATTACK_POWER]
             + reals[effect + PER_SPELL_POWER] * reals[actor + SPELL_POWER]
         )
-        * reals[actor + DAMAGE]
-        * reals[ints[effect + SOURCE] + MULTIPLIER]
-    )
+    if ints[effect + BASE_STREAM] != NOTHING:
+        dealt += reals[effect + BASE_SPREAD] * uniform(ints, ints[effect + BASE_STREAM])
+    if ints[effect + MODIFIED] != BY_ALL:
+        return dealt
+    return dealt * reals[actor + DAMAGE] * reals[ints[effect + SOURCE] + MULTIPLIER]
 
 
 @kernel
 def crit_chance(ints: Integers, reals: Reals, effect: int) -> float:
-    """Give the chance of a hit to be critical."""
-    return reals[ints[effect + ACTOR] + CRIT] + reals[ints[effect + SOURCE] + CRIT_BONUS]
+    """Give the chance of a hit to be critical, whoever is hit."""
+    if reals[effect + CRIT_CHANCE] >= 0.0:
+        return reals[effect + CRIT_CHANCE]
+    chance = reals[ints[effect + ACTOR] + CRIT] + reals[ints[effect + SOURCE] + CRIT_BONUS]
+    return chance + reals[effect + CRIT_ADDED]
 
 
 @kernel
-def take_snapshot(ints: Integers, reals: Reals, effect: int) -> None:
+def take_snapshot(
+    evaluate: Evaluate, ints: Integers, reals: Reals, place: int, effect: int
+) -> None:
     """Keep the power and crit chance of this moment for later ticks."""
-    reals[effect + SNAPSHOT_POWER] = power(ints, reals, effect)
-    reals[effect + SNAPSHOT_CRIT] = crit_chance(ints, reals, effect)
+    reals[place + SNAPSHOT_POWER] = power(evaluate, ints, reals, effect)
+    reals[place + SNAPSHOT_CRIT] = crit_chance(ints, reals, effect)
+
+
+@kernel
+def snapshot_of(ints: Integers, effect: int, aura: int) -> int:
+    """Give where the snapshot of an effect lies: its own, or one of those of the aura."""
+    if ints[effect + SNAPSHOT_AT] != NOTHING:
+        return ints[effect + SNAPSHOT_AT]
+    return ints[aura + SNAPSHOTS] + ints[effect + SNAPSHOT_INDEX] * SNAPSHOT_SIZE
 
 
 @kernel
 def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
-    ints: Integers, reals: Reals, sums: Integers, effect: int, target: int, scale: float
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
 ) -> None:
-    """Deal the damage of an effect to a target, count it, and tell the procs.
+    """Deal the damage of an effect to the target in question, count it, and let others hear.
 
     Nobody is hurt before the fight has begun.
     """
     if ints[NOW] < 0:
         return
-    if ints[effect + USES_SNAPSHOT]:
-        dealt = reals[effect + SNAPSHOT_POWER] * scale
-        chance = reals[effect + SNAPSHOT_CRIT]
+    fixed, source = ints[effect + FIXED], ints[effect + SOURCE]
+    snapshot = snapshot_of(ints, effect, ints[frame + FRAME_AURA]) if fixed else NOTHING
+    if fixed & POWER_FIXED:
+        dealt = reals[snapshot + SNAPSHOT_POWER]
     else:
-        dealt = power(ints, reals, effect) * scale
+        dealt = power(evaluate, ints, reals, effect)
+    if fixed & CRIT_FIXED:
+        chance = reals[snapshot + SNAPSHOT_CRIT]
+    else:
         chance = crit_chance(ints, reals, effect)
-    if ints[effect + PHYSICAL]:
-        dealt *= reals[ARMOR_FACTOR]
+    dealt *= reals[frame + SCALE]
+    if ints[effect + TIMES_FORMULA] != NO_FORMULA:
+        dealt *= evaluate(ints[effect + TIMES_FORMULA], ints, reals)
+    if ints[source + TAKEN] != NOTHING and ints[effect + MODIFIED] != BY_NOTHING:
+        taken = ints[source + TAKEN] + ints[TARGET] * TAKEN_SIZE
+        dealt *= reals[taken + TAKEN_FACTOR]
+        chance += reals[taken + TAKEN_CRIT]
     if ints[effect + VARIANCE_STREAM] != NOTHING:
         roll = uniform(ints, ints[effect + VARIANCE_STREAM])
         dealt *= 1.0 + reals[effect + VARIANCE] * (roll - 0.5)
+    raw = dealt
+    if ints[effect + PHYSICAL]:
+        dealt *= reals[ints[FIRST_TARGET] + ints[TARGET] * TARGET_SIZE + ARMOR_FACTOR]
     stream = ints[effect + CRIT_STREAM]
     is_crit = int(stream != NOTHING and uniform(ints, stream) < chance)
     if is_crit:
-        dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER]
-    event = count_hit(ints, sums, effect, target, dealt * 1000.0, is_crit)
-    notify(ints, reals, sums, ints[effect + SOURCE], event)
+        dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER] * reals[source + CRIT_DAMAGE]
+    land(ints, reals, sums, effect, dealt * 1000.0, raw, is_crit)
 
 
 @kernel
-def count_hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
-    ints: Integers, sums: Integers, effect: int, target: int, thousandths: float, is_crit: int
-) -> int:
-    """Book a hit in whole thousandths, and give what procs may listen to."""
-    if thousandths > DAMAGE_LIMIT - ints[DAMAGE_DONE]:
+def land(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    effect: int,
+    thousandths: float,
+    raw: float,
+    is_crit: int,
+) -> None:
+    """Book a hit in whole thousandths, and let those hear of it who listen."""
+    if not thousandths <= DAMAGE_LIMIT - ints[DAMAGE_DONE]:  # so is what is no number
         ints[FAILURE] = TOO_MUCH_DAMAGE
-        return 0
-    source = ints[effect + SOURCE]
+        return
+    dealt = max(0, int(np.rint(thousandths)))
+    event = count_hit(ints, sums, effect, dealt, is_crit)
+    aura = ints[ints[FRAME] + FRAME_AURA]
+    frame = announce(ints, reals, ints[effect + SOURCE], event, ints[TARGET], aura)
+    if frame != NOTHING:
+        ints[frame + EVENT_DAMAGE] = dealt
+        reals[frame + EVENT_RAW] = raw
+
+
+@kernel
+def count_hit(ints: Integers, sums: Integers, effect: int, dealt: int, is_crit: int) -> int:
+    """Count a hit, and give what others may hear of it."""
+    source, target = ints[effect + SOURCE], ints[TARGET]
     row = tally(ints, source, target)
-    dealt = int(np.rint(thousandths))
     count_damage(ints, sums, row, dealt)
     if ints[effect + IS_TICK]:
         sums[row + TICKS] += 1

@@ -1,78 +1,237 @@
-"""What abilities, ticks, swings and procs do."""
+"""What abilities, ticks, swings and triggers do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actors import summon
-from node.engine.combat.kernels.auras import apply_aura, remove_stacks
+from node.engine.combat.kernels.actors import despawn, summon
+from node.engine.combat.kernels.amounts import whole
+from node.engine.combat.kernels.auras import apply_aura, copy_aura, remove_stacks
 from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown
-from node.engine.combat.kernels.damage import hit
+from node.engine.combat.kernels.damage import hit, snapshot_of, take_snapshot
 from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     ACTOR,
+    ADD,
     ADD_CHARGES,
+    AFTER,
     AMOUNT,
     APPLY,
-    AREA,
+    CHANGED,
     COUNT,
+    CURSOR,
     DEAL,
+    DEPTH,
+    DISMISS,
+    DRAIN,
+    EFFECT_CONDITION,
     EFFECT_SIZE,
-    END_EFFECT,
-    FIRST_EFFECT,
+    EVENT_MASK,
+    EXTRA_TICK,
+    FAILURE,
+    FINE,
+    FIRST_TARGET,
+    FIRST_WITH_REAL,
+    FLAT,
+    FORMULA,
+    FRAME_TARGET,
     GAIN,
+    HEARING,
     KIND,
+    LINK_SIZE,
+    LISTENER,
+    MAIN_TARGET,
+    MAX_CHARGES,
+    NEEDS_TARGET,
+    NO_FORMULA,
     NOTHING,
+    NUMBER_LEAST,
+    NUMBER_MOST,
+    NUMBER_VALUE,
     OBJECT,
+    OTHER_BUNDLE,
+    PER_TARGET,
+    PRESENT_NOW,
+    REACH,
     REDUCE_COOLDOWN,
     REMOVE,
+    RESET_COOLDOWN,
+    SPARES_OWN,
+    SPREAD,
+    STACKS,
+    STRIDE,
     SUMMON,
+    TAKE_SNAPSHOT,
+    TARGET,
+    TARGET_SIZE,
     TARGETS,
+    TICK_BUNDLE,
 )
-from node.engine.combat.kernels.pending import pop
-from node.engine.combat.kernels.resources import gain
+from node.engine.combat.kernels.pending import push_in_turn, push_of, put_in_order, top
+from node.engine.combat.kernels.procs import attempt
+from node.engine.combat.kernels.resources import drain, gain
 
 if TYPE_CHECKING:
-    from node.engine.combat.kernels.jit import Integers, Reals
+    from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
 @kernel
-def carry_out_pending(ints: Integers, reals: Reals, sums: Integers) -> None:
-    """Carry out every waiting bundle and what it sets off."""
-    place = pop(ints)
-    while place != NOTHING:
-        bundle, scale = ints[place], reals[place]
-        for effect in range(ints[bundle + FIRST_EFFECT], ints[bundle + END_EFFECT], EFFECT_SIZE):
-            if ints[effect + KIND] == DEAL:
-                strike(ints, reals, sums, effect, scale)
-            else:
-                carry_out(ints, reals, sums, effect)
-        place = pop(ints)
+def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
+    """Carry out all that is pending and what it sets off."""
+    put_in_order(ints, reals, 0)
+    frame = top(ints)
+    while frame != NOTHING and ints[FAILURE] == FINE:
+        depth, cursor = ints[DEPTH], ints[frame + CURSOR]
+        ints[TARGET] = ints[frame + FRAME_TARGET]
+        if ints[frame + HEARING]:
+            ints[frame + CURSOR] = cursor + LINK_SIZE
+            if ints[cursor + EVENT_MASK] & ints[frame + HEARING]:
+                attempt(evaluate, ints, reals, sums, ints[cursor + LISTENER], frame)
+        else:
+            ints[frame + CURSOR] = cursor + EFFECT_SIZE
+            reach_out(evaluate, ints, reals, sums, cursor, frame)
+            put_in_order(ints, reals, depth)
+        frame = top(ints)
+    ints[TARGET] = ints[MAIN_TARGET]
 
 
 @kernel
-def strike(ints: Integers, reals: Reals, sums: Integers, effect: int, scale: float) -> None:
-    """Hit one target, or as many as an area holds, if the one who hits is there."""
-    if not ints[ints[effect + ACTOR] + ACTIVE]:
-        return
-    for target in range(min(ints[effect + AREA], ints[TARGETS])):
-        hit(ints, reals, sums, effect, target, scale)
+def reach_out(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
+) -> None:
+    """Carry out an effect on every target that it reaches and whose condition holds."""
+    own, count, left = ints[TARGET], ints[TARGETS], ints[effect + REACH]
+    condition, first = ints[effect + EFFECT_CONDITION], ints[effect + SPARES_OWN]
+    for back in range(first, count if left > 1 or first else 1):
+        target = own + back
+        if target >= count:
+            target -= count
+        ints[TARGET] = target
+        if ints[effect + NEEDS_TARGET] and not is_there(ints, target):
+            continue
+        if condition != NO_FORMULA and evaluate(condition, ints, reals) == 0.0:
+            continue
+        carry_out(evaluate, ints, reals, sums, effect, frame)
+        left -= 1
+        if left == 0:
+            return
 
 
 @kernel
-def carry_out(ints: Integers, reals: Reals, sums: Integers, effect: int) -> None:
-    """Carry out an effect that is not damage."""
+def is_there(ints: Integers, target: int) -> bool:
+    """Tell whether a target can be reached."""
+    return ints[ints[FIRST_TARGET] + target * TARGET_SIZE + PRESENT_NOW] != 0
+
+
+@kernel
+def carry_out(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
+) -> None:
+    """Carry out an effect on the target in question."""
+    kind = ints[effect + KIND]
+    if kind == DEAL:
+        if ints[ints[effect + ACTOR] + ACTIVE]:
+            hit(evaluate, ints, reals, sums, effect, frame)
+    elif kind >= FIRST_WITH_REAL:
+        carry_out_real(evaluate, ints, reals, effect)
+    else:
+        carry_out_whole(evaluate, ints, reals, sums, effect, frame)
+
+
+@kernel
+def carry_out_whole(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
+) -> None:
+    """Carry out an effect with a whole amount."""
     kind, thing, amount = ints[effect + KIND], ints[effect + OBJECT], ints[effect + AMOUNT]
+    if ints[effect + FORMULA] != NO_FORMULA:
+        amount = whole(evaluate(ints[effect + FORMULA], ints, reals))
     if kind == APPLY:
-        apply_aura(ints, reals, sums, thing, amount)
-    elif kind == GAIN:
+        if amount > 0:
+            apply_aura(evaluate, ints, reals, sums, instance(ints, thing), effect, amount)
+    elif kind == REMOVE:
+        remove_stacks(ints, reals, sums, instance(ints, thing), amount)
+    elif kind == SPREAD:
+        spread(ints, reals, sums, thing, ints[frame + FRAME_TARGET])
+    elif kind == TAKE_SNAPSHOT:
+        take_snapshot(evaluate, ints, reals, snapshot_of(ints, thing, NOTHING), thing)
+    else:
+        change(ints, reals, sums, effect, amount, frame)
+
+
+@kernel
+def carry_out_real(evaluate: Evaluate, ints: Integers, reals: Reals, effect: int) -> None:
+    """Carry out an effect whose amount is not whole."""
+    value = reals[effect + FLAT]
+    if ints[effect + FORMULA] != NO_FORMULA:
+        value = evaluate(ints[effect + FORMULA], ints, reals)
+    if ints[effect + KIND] == EXTRA_TICK:
+        tick_once(ints, reals, effect, value)
+    else:
+        set_number(ints, reals, effect, value)
+
+
+@kernel
+def change(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, reals: Reals, sums: Integers, effect: int, amount: int, frame: int
+) -> None:
+    """Change a resource, a cooldown or a pet by an amount, or wait for it."""
+    kind, thing = ints[effect + KIND], ints[effect + OBJECT]
+    if kind == GAIN:
         gain(ints, reals, sums, thing, amount)
+    elif kind == DRAIN:
+        drain(ints, reals, sums, thing, amount)
     elif kind == REDUCE_COOLDOWN:
         reduce_cooldown(ints, reals, thing, amount)
     elif kind == ADD_CHARGES:
         add_charges(ints, reals, thing, amount)
-    elif kind == REMOVE:
-        remove_stacks(ints, reals, sums, thing, amount)
+    elif kind == RESET_COOLDOWN:
+        add_charges(ints, reals, thing, ints[thing + MAX_CHARGES])
     elif kind == SUMMON:
         summon(ints, reals, sums, thing, ints[effect + COUNT], amount)
+    elif kind == AFTER:
+        push_in_turn(ints, reals, thing, frame)
+        postpone(ints, reals, amount)
+    elif kind == DISMISS and ints[thing + ACTIVE]:
+        despawn(ints, reals, sums, thing)
+
+
+@kernel
+def instance(ints: Integers, aura: int) -> int:
+    """Give the aura of the target in question, or the only one there is."""
+    return aura + ints[TARGET] * ints[aura + STRIDE]
+
+
+@kernel
+def spread(ints: Integers, reals: Reals, sums: Integers, aura: int, origin: int) -> None:
+    """Copy an aura from the target where the effect began to the one in question."""
+    original = aura + origin * ints[aura + STRIDE]
+    copy = instance(ints, aura)
+    if ints[original + STACKS] > 0 and copy != original:
+        copy_aura(ints, reals, sums, original, copy)
+
+
+@kernel
+def tick_once(ints: Integers, reals: Reals, effect: int, scale: float) -> None:
+    """Let an aura that is up tick once more; its timers stay."""
+    aura = instance(ints, ints[effect + OBJECT])
+    if ints[aura + STACKS] == 0:
+        return
+    bundle = ints[effect + OTHER_BUNDLE]
+    if bundle == NOTHING:
+        bundle = ints[aura + TICK_BUNDLE]
+    push_of(ints, reals, bundle, scale, ints[TARGET], aura)
+
+
+@kernel
+def set_number(ints: Integers, reals: Reals, effect: int, value: float) -> None:
+    """Set a number of the spec, or add to it."""
+    number = ints[effect + OBJECT]
+    place = number + NUMBER_VALUE + ints[TARGET] * ints[number + PER_TARGET]
+    if ints[effect + KIND] == ADD:
+        value += reals[place]
+    value = min(max(value, reals[number + NUMBER_LEAST]), reals[number + NUMBER_MOST])
+    reals[place] = value
+    ints[CHANGED] = 1

@@ -8,18 +8,20 @@ import numpy as np
 
 from node.engine.combat.kernels.actions import finish_cast
 from node.engine.combat.kernels.actors import arrive, despawn, swing
-from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event, slot_of
+from node.engine.combat.kernels.agenda import TIME_SHIFT, cancel, next_event, schedule, slot_of
 from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
 from node.engine.combat.kernels.channels import tick_channel
 from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
 from node.engine.combat.kernels.jit import columns, kernel
+from node.engine.combat.kernels.later import resume
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
     ACTIVE,
     ACTOR_SIZE,
     ARRIVED,
     AURA_SIZE,
+    CARRY_OUT_LATER,
     CAST_QUEUED,
     CHANGEABLE_END,
     CHANNEL_TICK,
@@ -42,25 +44,33 @@ from node.engine.combat.kernels.layout import (
     FIRST_RESOURCE,
     HANDLER,
     HEALTH_BELOW,
+    HEARD,
     ITERATION,
     LENGTH,
     LENGTH_STREAM,
     LENGTH_VARIATION,
     LOG_END,
     LONG_AGO,
+    MAIN_TARGET,
     MEAN_LENGTH,
+    NOTHING,
     NOW,
+    ON_START,
     OPEN,
     OPENING,
     PRESENT,
     RESOURCE_SIZE,
     SEED,
     STACKS,
+    STAGE,
+    START_BUNDLE,
+    START_SLOT,
     SWING,
     TICK,
     USABLE_FROM,
 )
 from node.engine.combat.kernels.openers import open_fight, wait_for_opener
+from node.engine.combat.kernels.pending import announce, push
 from node.engine.combat.kernels.philox import uniform
 from node.engine.combat.kernels.resources import settle
 from node.engine.combat.kernels.tallies import book_damage, follow_time
@@ -138,7 +148,7 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
         sums[EVENTS] += 1
         follow_time(ints, sums)
         handle(evaluate, ints, reals, sums, slot_of(ints, key))
-        carry_out_pending(ints, reals, sums)
+        carry_out_pending(evaluate, ints, reals, sums)
         look_again(ints, reals)
         key = next_event(ints)
     if ints[FAILURE] == FINE:
@@ -158,6 +168,16 @@ def start(ints: Integers, reals: Reals) -> None:
         if ints[actor + ACTIVE]:
             arrive(ints, reals, actor)
     wait_for_opener(ints)
+    if ints[START_BUNDLE] != NOTHING or ints[ints[STAGE] + HEARD]:
+        schedule(ints, ints[START_SLOT], ints[OPENING])
+
+
+@kernel
+def raise_curtain(ints: Integers, reals: Reals) -> None:
+    """Carry out what is meant for the first moment."""
+    cancel(ints, ints[START_SLOT])
+    push(ints, reals, ints[START_BUNDLE], 1.0)
+    announce(ints, reals, ints[STAGE], ON_START, ints[MAIN_TARGET], NOTHING)
 
 
 @kernel
@@ -178,8 +198,6 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
         swing(ints, reals, entity)
     elif handler == TICK:
         tick_aura(ints, reals, entity)
-    elif handler == CHANNEL_TICK:
-        tick_channel(ints, reals, entity)
     elif handler == EXPIRE:
         expire_aura(ints, reals, sums, entity)
     elif handler == FINISH_CAST:
@@ -190,6 +208,19 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
         open_fight(evaluate, ints, reals, sums)
     elif handler == DESPAWN:
         despawn(ints, reals, sums, entity)
+    elif handler == CHANNEL_TICK:
+        tick_channel(ints, reals, entity)
+    else:
+        handle_waiting(ints, reals, handler)
+
+
+@kernel
+def handle_waiting(ints: Integers, reals: Reals, handler: int) -> None:
+    """Carry out what was put off to this moment."""
+    if handler == CARRY_OUT_LATER:
+        resume(ints, reals)
+    else:
+        raise_curtain(ints, reals)
 
 
 @kernel

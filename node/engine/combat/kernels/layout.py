@@ -9,6 +9,7 @@ NEVER = (1 << 62) - 1  #: later than any time, and a time can still be added to 
 NOTHING = 0  #: no entity: offset 0 is the fight
 NO_TARGET = -1
 LONG_AGO = -(10**9)  #: a time before any fight
+NO_FORMULA = -1
 
 # The fight, always at offset 0. ints:
 NOW = 0
@@ -19,9 +20,9 @@ WRITES = 4  #: how often the agenda was written
 AGENDA = 5  #: offset of the agenda's tree
 LEAVES = 6
 FIRST_SLOT = 7
-PENDING = 8  #: offset of the queue of bundles to carry out
-PENDING_HEAD = 9
-PENDING_TAIL = 10
+PENDING = 8  #: offset of the lowest frame of what is being carried out
+DEPTH = 9  #: how many frames lie on it
+FRAME = 10  #: offset of the frame whose turn it is
 CHANGED = 11  #: whether something happened that a condition may ask about
 FAILURE = 12
 FAILED_AT = 13
@@ -55,12 +56,27 @@ OPENING = 40  #: when the precombat begins, before 0; 0 without one
 OPENER_SLOT = 41
 NEXT_OPENER = 42  #: the line of the precombat whose time comes next
 END_OPENER = 43
+TARGET = 64  #: number of the target in question, the first is 0
+MAIN_TARGET = 65  #: of the player when nothing is carried out
+FIRST_TARGET = 66
+STAGE = 67  #: ears that hear of the fight itself
+START_BUNDLE = 68
+STEPS = 69  #: how many frames were begun
+LATER = 70  #: what is carried out later, the next at the end
+LATER_COUNT = 71
+LATER_SLOT = 72
+START_SLOT = 73
 # reals:
-ARMOR_FACTOR = 0
 LENGTH_VARIATION = 1
 # sums:
 EVENTS = 0
-FIGHT_SIZE = 56
+FIGHT_SIZE = 80
+
+# An enemy. ints:
+PRESENT_NOW = 0
+# reals:
+ARMOR_FACTOR = 0
+TARGET_SIZE = 4
 
 # Who acts: the player, a pet, or one copy of a pet. ints:
 ACTIVE = 0
@@ -120,10 +136,14 @@ PRESENT = 0
 SUMMONS = 1
 ACTOR_SIZE = 48
 
-# What the rotation can cast. ints:
-FIRST_LINK = 0  #: of the procs that listen
+# What hears what an entity does: triggers. ints, from the first column of what has ears:
+FIRST_LINK = 0
 END_LINK = 1
-BUNDLE = 2
+HEARD = 2  #: every event that somebody listens to
+EARS_SIZE = 3
+
+# What the rotation can cast. ints: ears first, and
+BUNDLE = 27
 CAST_MS = 3
 GCD_MS = 4
 GCD_HASTED = 5
@@ -143,7 +163,7 @@ WAITS_FOR_GCD = 18
 CHANNEL_TICKS = 19  #: 0: no channel
 CHANNEL_MS = 20
 CHANNEL_HASTED = 21
-CHANNEL_SNAPSHOT = 22
+SNAPSHOT_BUNDLE = 22  #: takes the snapshots of a channel
 CHANNEL_AT_START = 23
 CHANNEL_BUNDLE = 24
 BETWEEN = 25  #: how long after a cast not even another charge can be used
@@ -152,6 +172,7 @@ NOT_BEFORE = 26
 HEALTH_BELOW = 0
 COST_FACTOR = 1
 CAST_FACTOR = 2
+GCD_FACTOR = 3
 # sums:
 CASTS = 0
 ABILITY_SIZE = 32
@@ -180,17 +201,38 @@ OWNER = 19
 LAST_TICK = 20
 NEXT_TICK = 21
 PANDEMIC_OF_BASE = 22
+STRIDE = 23  #: from the aura of one target to that of the next, 0 when there is one
+ON_TARGET = 24  #: number of the target that has it, NO_TARGET when it is no target's
+SNAPSHOTS = 25  #: offset of one snapshot per damage of a tick
+FIRST_SNAPPED = 26  #: links to the damage of a tick
+END_SNAPPED = 27
+LASTS = 28  #: how long the present application lasts with what was carried over
+REMOVED_BUNDLE = 29
+WHOLE_TICKS = 30
+TICKS_AT_START = 31
+MOST_AT_ONCE = 32  #: how many targets may have it
+FIRST_REAPPRAISED = 33  #: links to modifiers that are evaluated when it is applied
+END_REAPPRAISED = 34
+DURATION_FORMULA = 35
+EARS = 36
 # reals:
 PANDEMIC = 0
+KEPT = 1  #: a number that was given to it
 # sums:
 UPTIME = 0
 APPLICATIONS = 1
 REFRESHES = 2
 STACK_TIME = 3
-AURA_SIZE = 24
+AURA_SIZE = 40
 
-# How an aura is refreshed.
-RESET, PANDEMIC_CARRY, ROLLOVER = 0, 1, 2
+# How an aura is refreshed, and what of its ticks a snapshot holds.
+RESET, PANDEMIC_CARRY, ROLLOVER, KEEP, EXTEND = range(5)
+POWER_FIXED, CRIT_FIXED, HASTE_FIXED = 1, 2, 4
+
+# reals:
+SNAPSHOT_POWER = 0
+SNAPSHOT_CRIT = 1
+SNAPSHOT_SIZE = 2
 
 # ints:
 VALUE = 0
@@ -214,17 +256,25 @@ RESOURCE_SIZE = 6
 CELL = 0  #: its place in reals
 FIRST_MODIFIER = 1
 END_MODIFIER = 2
-ADDS = 3
-PACE_OF = 4  #: the actor whose speed follows it
+PACE_OF = 3  #: the actor whose speed follows it
+REGEN_OF = 4  #: the resource whose regeneration follows it
+CURVE = 5
 # reals:
 BASE = 0
-STAT_SIZE = 5
+CURVE_CONSTANT = 1
+CURVE_LIMIT = 2
+STAT_SIZE = 6
+
+# How a cell follows from a stat: it is it, or what armour lets through.
+STRAIGHT, ARMOR_CURVE = 0, 1
 
 # ints:
 MODIFIER_AURA = 0
+ADDED = 1
+MODIFIER_FORMULA = 2
 # reals:
 MODIFIER_VALUE = 0
-MODIFIER_SIZE = 1
+MODIFIER_SIZE = 3
 
 # A source of random numbers for one call site. ints:
 LABEL = 0
@@ -232,7 +282,7 @@ DRAWS = 1
 WORDS = 2
 STREAM_SIZE = 6
 
-# ints:
+# What happens when something else does, perhaps. ints:
 PROC_BUNDLE = 0
 PROC_KIND = 1
 PROC_STREAM = 2
@@ -243,20 +293,35 @@ LAST_SUCCESS = 6
 MAX_INTERVAL = 7
 PROTECTED = 8
 PROC_HASTED = 9
+PROC_CONDITION = 10
+CHANCE_FORMULA = 11
+DELAY = 12
+FAILURES = 13  #: in a row
+CARDS = 14  #: left in the deck
+SUCCESSES = 15  #: left in the deck
+DECK_CARDS = 16
+DECK_SUCCESSES = 17
 # reals:
 CHANCE = 0
 # sums:
 ATTEMPTS = 0
 PROCS = 1
-PROC_SIZE = 10
-FIXED_CHANCE, RPPM = 0, 1
+PROC_SIZE = 18
+ALWAYS, FIXED_CHANCE, RPPM, DECK, ACCUMULATED = range(5)
 
-# What damage is reported under. ints: FIRST_LINK and END_LINK as above.
-TALLY = 2  #: of its first row
+# What damage is reported under. ints: ears first, and
+TALLY = 3  #: of its first row
+TAKEN = 4  #: offset of what each target makes of it, NOTHING when no aura changes that
 # reals:
 MULTIPLIER = 0
 CRIT_BONUS = 1
-SOURCE_SIZE = 3
+CRIT_DAMAGE = 2
+SOURCE_SIZE = 5
+
+# What a target makes of the damage of a source. reals:
+TAKEN_FACTOR = 0
+TAKEN_CRIT = 1
+TAKEN_SIZE = 2
 
 # What a source did to one target. sums:
 HITS = 0
@@ -268,6 +333,14 @@ DEALT = 5
 MOST = 6  #: damage at once; this and LEAST are not summed, but the greatest of all
 LEAST = 7  #: as what is missing to DAMAGE_LIMIT, so that 0 is none
 TALLY_SIZE = 8
+
+# A number of the spec's own. ints:
+PER_TARGET = 0  #: 1 when every target has one, else 0
+# reals:
+NUMBER_LEAST = 0
+NUMBER_MOST = 1
+NUMBER_VALUE = 2  #: the first; one for each target may follow
+NUMBER_SIZE = 2  #: without the values
 
 # Effects that are carried out together. ints:
 FIRST_EFFECT = 0
@@ -281,27 +354,83 @@ AMOUNT = 2
 ACTOR = 3
 SOURCE = 4
 PHYSICAL = 5
-AREA = 6
-CRIT_STREAM = 7
-VARIANCE_STREAM = 8
-USES_SNAPSHOT = 9
-IS_TICK = 10
-COUNT = 11
+REACH = 6  #: how many targets it is carried out on
+SPARES_OWN = 7  #: whether the target itself is left out
+CRIT_STREAM = 8
+VARIANCE_STREAM = 9
+SNAPSHOT_INDEX = 10  #: which of the snapshots of the aura that ticks is its own
+FIXED = 11  #: what of it a snapshot holds
+IS_TICK = 12
+EFFECT_CONDITION = 13
+FORMULA = 14  #: expression for the amount, or for the damage before modifiers
+KEPT_FORMULA = 15
+SPAN_FORMULA = 16
+MODIFIED = 17  #: by which modifiers
+NEEDS_TARGET = 18
+BASE_STREAM = 19
+ANEW = 20
+STACKS_ONLY = 21
+TIMES_FORMULA = 22
+OTHER_BUNDLE = 23
+SNAPSHOT_AT = 25  #: offset of its own snapshot, when no aura has it
+COUNT = 24
 # reals:
 FLAT = 0
 PER_ATTACK_POWER = 1
 PER_SPELL_POWER = 2
 VARIANCE = 3
-SNAPSHOT_POWER = 4
-SNAPSHOT_CRIT = 5
-EFFECT_SIZE = 12
-DEAL, APPLY, REMOVE, GAIN, REDUCE_COOLDOWN, ADD_CHARGES, SUMMON = range(7)
+BASE_SPREAD = 4
+CRIT_CHANCE = 5  #: instead of every other chance, when it is not negative
+CRIT_ADDED = 6
+EFFECT_SIZE = 26
+(
+    DEAL,
+    APPLY,
+    REMOVE,
+    GAIN,
+    REDUCE_COOLDOWN,
+    ADD_CHARGES,
+    SUMMON,
+    DRAIN,
+    RESET_COOLDOWN,
+    DISMISS,
+    SPREAD,
+    SAVE,
+    RESTORE,
+    ATTACK,
+    AFTER,
+    TAKE_SNAPSHOT,
+    EXTRA_TICK,
+    SET,
+    ADD,
+) = range(19)
+FIRST_WITH_REAL = EXTRA_TICK  #: the first of those whose amount is not whole
+BY_NOTHING, BY_TARGET, BY_ALL = range(3)
+FORMULAS = (EFFECT_CONDITION, FORMULA, KEPT_FORMULA, SPAN_FORMULA, TIMES_FORMULA)
+
+# What is being carried out: the effects of a bundle, or the links of who hears of an event. ints:
+CURSOR = 0
+CURSOR_END = 1
+HEARING = 2  #: the event whose listeners these are, 0 for effects
+FRAME_TARGET = 3
+FRAME_AURA = 4  #: that ticks, ends or is meant
+EVENT = 5  #: what happened, for conditions
+EVENT_DAMAGE = 6
+EVENT_STACKS = 7
+# reals:
+SCALE = 0
+EVENT_RAW = 1
+FRAME_SIZE = 8
+DUE = 8  #: when what waits is carried out
+WAITING_SIZE = 9
 
 # From what happens to who listens. ints:
 LISTENER = 0
 EVENT_MASK = 1
 LINK_SIZE = 2
 ON_CAST, ON_HIT, ON_CRIT, ON_TICK, ON_CRIT_TICK = 1, 2, 4, 8, 16
+ON_MISS, ON_CAST_START, ON_APPLY, ON_REFRESH, ON_EXPIRE, ON_REMOVE = 32, 64, 128, 256, 512, 1024
+ON_START = 2048
 
 # A line of the rotation. ints:
 OPERATION = 0
@@ -322,13 +451,27 @@ HANDLER = 0
 ENTITY = 1
 PRIORITY = 2
 SLOT_SIZE = 3
-TICK, SWING, DECIDE, FINISH_CAST, EXPIRE, DESPAWN, CAST_QUEUED, OPEN, CHANNEL_TICK = range(9)
+(
+    TICK,
+    SWING,
+    DECIDE,
+    FINISH_CAST,
+    EXPIRE,
+    DESPAWN,
+    CAST_QUEUED,
+    OPEN,
+    CHANNEL_TICK,
+    CARRY_OUT_LATER,
+    RAISE_CURTAIN,
+) = range(11)
 FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
 
 # What ends an iteration early.
 FINE, ENDLESS_ACTIONS, ENDLESS_PROCS, TOO_MANY_EVENTS, TOO_MUCH_DAMAGE = range(5)
 ACTIONS_AT_ONCE_LIMIT = 1000
-PENDING_CAPACITY = 1024
+DEEPEST_FRAME = 1024
+LATER_CAPACITY = 1024
+STEPS_LIMIT = 1 << 24
 WRITES_LIMIT = 1 << 24
 DAMAGE_LIMIT = (1 << 53) - 1
 

@@ -1,27 +1,33 @@
-"""Procs: what may happen when something else does."""
+"""Triggers: what may happen when something else does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
+    ACCUMULATED,
+    ALWAYS,
     ATTEMPTS,
+    CARDS,
     CHANCE,
-    END_LINK,
-    EVENT_MASK,
-    FIRST_LINK,
+    CHANCE_FORMULA,
+    DECK,
+    DECK_CARDS,
+    DECK_SUCCESSES,
+    DELAY,
+    FAILURES,
     HASTE,
     ICD,
     LAST_ATTEMPT,
     LAST_SUCCESS,
-    LINK_SIZE,
-    LISTENER,
     MAX_INTERVAL,
-    NO_TARGET,
+    NO_FORMULA,
     NOW,
     PLAYER,
     PROC_BUNDLE,
+    PROC_CONDITION,
     PROC_HAPPENED,
     PROC_HASTED,
     PROC_KIND,
@@ -30,46 +36,75 @@ from node.engine.combat.kernels.layout import (
     PROTECTED,
     READY_AT,
     RPPM,
+    SUCCESSES,
+    TARGET,
 )
 from node.engine.combat.kernels.log import record
-from node.engine.combat.kernels.pending import push
+from node.engine.combat.kernels.pending import push_in_turn
 from node.engine.combat.kernels.philox import uniform
 
 if TYPE_CHECKING:
-    from node.engine.combat.kernels.jit import Integers, Reals
+    from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
 @kernel
-def notify(ints: Integers, reals: Reals, sums: Integers, entity: int, event: int) -> None:
-    """Tell the procs that listen to an ability or a source of damage what happened."""
-    for link in range(ints[entity + FIRST_LINK], ints[entity + END_LINK], LINK_SIZE):
-        if ints[link + EVENT_MASK] & event:
-            attempt(ints, reals, sums, ints[link + LISTENER])
-
-
-@kernel
-def attempt(ints: Integers, reals: Reals, sums: Integers, proc: int) -> None:
-    """Roll for a proc that is not on its internal cooldown."""
+def attempt(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, proc: int, frame: int
+) -> None:
+    """Let a trigger act on the event that a frame knows, if it may and its luck holds."""
     now = ints[NOW]
     if now < ints[proc + READY_AT]:
         return
+    condition = ints[proc + PROC_CONDITION]
+    if condition != NO_FORMULA and evaluate(condition, ints, reals) == 0.0:
+        return
     sums[proc + ATTEMPTS] += 1
-    chance = reals[proc + CHANCE]
-    if ints[proc + PROC_KIND] == RPPM:
-        chance = rppm_chance(ints, reals, proc)
-        ints[proc + LAST_ATTEMPT] = now
-    if uniform(ints, ints[proc + PROC_STREAM]) >= chance:
+    if ints[proc + PROC_KIND] != ALWAYS and not succeeds(evaluate, ints, reals, proc):
         return
     sums[proc + PROCS] += 1
-    record(ints, PROC_HAPPENED, proc, NO_TARGET, 0, 0)
+    record(ints, PROC_HAPPENED, proc, ints[TARGET], 0, 0)
     ints[proc + LAST_SUCCESS] = now
     ints[proc + READY_AT] = now + ints[proc + ICD]
-    push(ints, reals, ints[proc + PROC_BUNDLE], 1.0)
+    push_in_turn(ints, reals, ints[proc + PROC_BUNDLE], frame)
+    if ints[proc + DELAY] > 0:
+        postpone(ints, reals, ints[proc + DELAY])
+
+
+@kernel
+def succeeds(evaluate: Evaluate, ints: Integers, reals: Reals, proc: int) -> bool:
+    """Roll for a trigger that does not always act."""
+    kind = ints[proc + PROC_KIND]
+    if kind == DECK:
+        return draws_success(ints, proc)
+    chance = reals[proc + CHANCE]
+    if ints[proc + CHANCE_FORMULA] != NO_FORMULA:
+        chance = evaluate(ints[proc + CHANCE_FORMULA], ints, reals)
+    if kind == RPPM:
+        chance = rppm_chance(ints, reals, proc)
+        ints[proc + LAST_ATTEMPT] = ints[NOW]
+    elif kind == ACCUMULATED:
+        chance *= ints[proc + FAILURES] + 1
+    success = uniform(ints, ints[proc + PROC_STREAM]) < chance
+    ints[proc + FAILURES] = 0 if success else ints[proc + FAILURES] + 1
+    return success
+
+
+@kernel
+def draws_success(ints: Integers, proc: int) -> bool:
+    """Draw a card of a shuffled deck; an empty one is shuffled anew."""
+    if ints[proc + CARDS] == 0:
+        ints[proc + CARDS] = ints[proc + DECK_CARDS]
+        ints[proc + SUCCESSES] = ints[proc + DECK_SUCCESSES]
+    roll = uniform(ints, ints[proc + PROC_STREAM]) * ints[proc + CARDS]
+    success = roll < ints[proc + SUCCESSES]
+    ints[proc + CARDS] -= 1
+    ints[proc + SUCCESSES] -= int(success)
+    return success
 
 
 @kernel
 def rppm_chance(ints: Integers, reals: Reals, proc: int) -> float:
-    """Give the chance of a proc with a rate: it grows with the time since the last attempt.
+    """Give the chance of a trigger with a rate: it grows with the time since the last attempt.
 
     A second attempt at the same moment has none.  Protection raises it when the last success is
     more than one and a half mean intervals ago.

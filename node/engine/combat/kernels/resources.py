@@ -119,6 +119,14 @@ def spend(ints: Integers, reals: Reals, sums: Integers, resource: int, cost: int
 
 
 @kernel
+def drain(ints: Integers, reals: Reals, sums: Integers, resource: int, wanted: int) -> None:
+    """Take as much of a resource as is there, at most what is wanted."""
+    settle(ints, reals, sums, resource)
+    spend(ints, reals, sums, resource, min(wanted, ints[resource + VALUE]))
+    ints[CHANGED] = 1
+
+
+@kernel
 def set_haste(ints: Integers, reals: Reals, sums: Integers, resource: int, haste: float) -> None:
     """Let regeneration follow a new haste from this moment on."""
     if ints[resource + REGEN_HASTED]:

@@ -15,9 +15,14 @@ from node.engine.combat.kernels.cooldowns import rescale_cooldown, settle_charge
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
-    ADDS,
+    ADDED,
+    ARMOR_CURVE,
     BASE,
+    BASE_RATE,
     CELL,
+    CURVE,
+    CURVE_CONSTANT,
+    CURVE_LIMIT,
     END_MODIFIER,
     END_OWN_ABILITY,
     FIRST_MODIFIER,
@@ -32,12 +37,16 @@ from node.engine.combat.kernels.layout import (
     NOW,
     PACE_OF,
     PACE_SEEN,
+    RATE,
+    REGEN_HASTED,
+    REGEN_OF,
+    RESOURCE_OF,
     STACKS,
     SWING_AT,
     SWING_SLOT,
     SWING_SPEED,
 )
-from node.engine.combat.kernels.resources import own_resources, set_haste
+from node.engine.combat.kernels.resources import own_resources, set_haste, settle
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
@@ -49,18 +58,40 @@ def refresh_stat(ints: Integers, reals: Reals, sums: Integers, stat: int) -> Non
     value = reals[stat + BASE]
     for modifier in range(ints[stat + FIRST_MODIFIER], ints[stat + END_MODIFIER], MODIFIER_SIZE):
         change = reals[modifier + MODIFIER_VALUE] * ints[ints[modifier + MODIFIER_AURA] + STACKS]
-        if ints[stat + ADDS]:
+        if ints[modifier + ADDED]:
             value += change
         else:
             value *= 1.0 + change
-    actor = ints[stat + PACE_OF]
-    if actor == NOTHING:
+    if ints[stat + CURVE] == ARMOR_CURVE:
+        value = let_through(reals, stat, value)
+    actor, resource = ints[stat + PACE_OF], ints[stat + REGEN_OF]
+    if actor == NOTHING and resource == NOTHING:
         reals[ints[stat + CELL]] = value
+        return
+    if resource != NOTHING:
+        settle(ints, reals, sums, resource)
+        reals[ints[stat + CELL]] = value
+        follow_regen(ints, reals, resource)
         return
     settle_own_charges(ints, reals, actor)
     reals[ints[stat + CELL]] = value
     follow_pace(ints, reals, actor)
     follow_haste(ints, reals, sums, actor)
+
+
+@kernel
+def let_through(reals: Reals, stat: int, armor: float) -> float:
+    """Give the part of physical damage that an armour lets through."""
+    armor = max(armor, 0.0)
+    reduced = armor / (armor + reals[stat + CURVE_CONSTANT])
+    return 1.0 - min(reduced, reals[stat + CURVE_LIMIT])
+
+
+@kernel
+def follow_regen(ints: Integers, reals: Reals, resource: int) -> None:
+    """Let a resource regenerate at its present rate."""
+    haste = reals[ints[resource + RESOURCE_OF] + HASTE] if ints[resource + REGEN_HASTED] else 1.0
+    reals[resource + RATE] = reals[resource + BASE_RATE] * haste
 
 
 @kernel

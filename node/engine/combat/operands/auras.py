@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat import nodes
 from node.engine.combat.kernels import layout as at
-from node.engine.combat.nodes import Node, choose, compare, real, real_of, whole, whole_of
+from node.engine.combat.nodes import (
+    Node,
+    arithmetic,
+    choose,
+    compare,
+    place,
+    real,
+    real_at,
+    whole,
+    whole_at,
+)
 from node.engine.combat.nodes import number as as_real
-from node.engine.combat.operands.family import Family, Subject, amount, flag
+from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, amount, flag
 from node.engine.combat.terms import NOW, Term, boolean, minus, number, seconds, times, until
 
 if TYPE_CHECKING:
@@ -18,8 +28,20 @@ if TYPE_CHECKING:
     from node.engine.combat.world import World
 
 
+def _place(subject: Subject, column: int) -> Node:
+    """Give where a column of the aura lies, of the target in question if targets have it."""
+    if len(subject.world.instances[subject.name]) == 1:
+        return place(subject.entity, column)
+    further = arithmetic("*", [whole(at.AURA_SIZE), subject.target])
+    return arithmetic("+", [place(subject.entity, column), further])
+
+
 def _whole(subject: Subject, column: int) -> Node:
-    return whole_of(subject.entity, column)
+    return whole_at(_place(subject, column))
+
+
+def _kept(subject: Subject) -> Node:
+    return _while_up(subject, real_at(_place(subject, at.KEPT)))
 
 
 def _is_up(subject: Subject) -> Node:
@@ -56,7 +78,7 @@ def _elapsed(subject: Subject) -> Term:
 
 
 def _refreshable(subject: Subject) -> Term:
-    kept = times(real_of(subject.entity, at.PANDEMIC), seconds(_whole(subject, at.SPAN)))
+    kept = times(real_at(_place(subject, at.PANDEMIC)), seconds(_whole(subject, at.SPAN)))
     margin = minus(_left(subject), kept)
     loses_nothing = compare("<=", margin, real(nodes.EPSILON))
     return boolean(
@@ -65,13 +87,21 @@ def _refreshable(subject: Subject) -> Term:
     )
 
 
-def _ticks_remaining(subject: Subject) -> Term:
+def _ticks(subject: Subject) -> Node:
     """Count the ticks that follow if nobody refreshes it."""
     last, following = _whole(subject, at.EXPIRES), _whole(subject, at.NEXT_TICK)
     periods = nodes.divide(as_real(minus(last, following)), as_real(_whole(subject, at.PERIOD_NOW)))
-    ticks = nodes.arithmetic("+", [nodes.function("floor", periods), real(1.0)])
+    ticks = arithmetic("+", [nodes.function("floor", periods), real(1.0)])
     has_more = nodes.both([_is_up(subject), compare("<=", following, last)])
-    return number(choose(has_more, ticks, real(0.0)))
+    return choose(has_more, ticks, real(0.0))
+
+
+def _tick_damage(subject: Subject) -> Term:
+    if at.SNAPSHOTS not in subject.entity.ints:
+        hint = "its ticks need a snapshot of 'power'"
+        raise UnknownOperandError(f"the damage of {subject.name!r} is not fixed", hint)
+    snapshot = arithmetic("+", [_whole(subject, at.SNAPSHOTS), whole(at.SNAPSHOT_POWER)])
+    return number(_while_up(subject, real_at(snapshot)))
 
 
 def _next_tick(subject: Subject) -> Term:
@@ -88,10 +118,11 @@ _AURA = {
     ),
     "duration": amount(
         "seconds",
-        "How long the present application lasts, without what was carried over.",
-        lambda s: number(_while_up(s, seconds(_whole(s, at.SPAN)))),
+        "How long the present application lasts, with what was carried over.",
+        lambda s: number(_while_up(s, seconds(_whole(s, at.LASTS)))),
     ),
     "elapsed": amount("seconds", "Since it was applied.", _elapsed),
+    "amount": amount("", "The number that its application gave it.", lambda s: number(_kept(s))),
     "at_max_stacks": flag(
         "It has the most stacks.",
         lambda s: boolean(compare("==", _whole(s, at.STACKS), _whole(s, at.MAX_STACKS))),
@@ -133,7 +164,21 @@ DOTS = Family(
         "remaining": _AURA["remaining"],
         **_REFRESHABLE,
         "ticks_remaining": amount(
-            "count", "The ticks that follow if nobody refreshes it.", _ticks_remaining
+            "count",
+            "The ticks that follow if nobody refreshes it.",
+            lambda s: number(_ticks(s)),
+        ),
+        "stacks": _AURA["stacks"],
+        "duration": _AURA["duration"],
+        "elapsed": _AURA["elapsed"],
+        "amount": _AURA["amount"],
+        "outstanding": amount(
+            "",
+            "Its amount times the ticks that follow.",
+            lambda s: number(times(_kept(s), _ticks(s))),
+        ),
+        "tick_damage": amount(
+            "", "What a snapshot deals per tick, before crit and the target.", _tick_damage
         ),
         "tick_time": amount(
             "seconds",

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from node.engine.combat.image import Entity
+from node.engine.combat.kernels import layout as at
+from node.engine.combat.nodes import whole, whole_at
 from node.engine.combat.shapes import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from node.engine.combat.nodes import Node
     from node.engine.combat.terms import Term
     from node.engine.combat.world import World
 
@@ -28,6 +31,7 @@ class Subject:
     name: str = ""
     entity: Entity = field(default_factory=lambda: Entity(0))
     number: int = 0  #: the one in the path
+    target: Node = field(default_factory=lambda: whole_at(whole(at.TARGET)))  #: its number
 
     @property
     def me(self) -> Entity:
@@ -59,6 +63,7 @@ class Family:
     find: Callable[[Subject], Mapping[str, Entity]] = lambda _: {}
     default: str = ""
     numbered: int = 0  #: the largest number that stands before the subject, 0 for none
+    in_spec: bool = False  #: whether only effects and triggers can ask
 
 
 class UnknownOperandError(ValueError):
