@@ -28,6 +28,7 @@ class Character:
     haste: float
     versatility: float
     mastery: float
+    aim: Mapping[str, float]  #: hit and expertise, in percent
 
 
 def character(profile: Document, spec: Document, player: Document) -> Character:
@@ -40,7 +41,18 @@ def character(profile: Document, spec: Document, player: Document) -> Character:
         haste=percent(profile, stats, "haste") / 100,
         versatility=percent(profile, stats, "versatility") / 100,
         mastery=_mastery(profile, spec, stats) / 100,
+        aim=_aim(profile, stats),
     )
+
+
+def _aim(profile: Document, stats: Document) -> dict[str, float]:
+    """Give what keeps attacks from failing, as far as the profile knows its worth."""
+    worth = profile["rating_per_percent"]
+    return {
+        name: stats.get(f"{name}_percent", stats.get(f"{name}_rating", 0) / worth[name])
+        for name in ("hit", "expertise")
+        if name in worth
+    }
 
 
 def _with_base(stats: Document, base: Document) -> Document:

@@ -26,6 +26,7 @@ _SOURCE = {
     "ticks": at.TICKS,
     "crit_ticks": at.CRIT_TICKS,
     "misses": at.MISSES,
+    "glances": at.GLANCES,
     "damage_milli": at.DEALT,
 }
 _AURA = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from node.engine.combat.attacks import aim
 from node.engine.combat.choices import KINDS
 from node.engine.combat.formulas import Notes, is_expression
 from node.engine.combat.image import Entity, set_range
@@ -141,7 +142,25 @@ def _built(  # noqa: PLR0913, PLR0917 - what an effect is made of
         entity.ints[at.OBJECT] = bundle(world, about["effects"], inner)
         _amount(world, entity, about, _Kind(at.AFTER, "", "ms"), origin, pointer)
         return [entity]
-    return [_change(world, kind, about, origin, pointer)]
+    return [
+        _attack(world, about, origin, index, pointer)
+        if kind == "attack"
+        else _change(world, kind, about, origin, pointer)
+    ]
+
+
+def _attack(world: World, about: Document, origin: Origin, index: int, pointer: str) -> Entity:
+    name = about.get("name", origin.name)
+    source = world.source(origin.actor, name, "physical")
+    actor = world.actors[origin.actor]
+    entity = Entity(at.EFFECT_SIZE, {at.KIND: at.ATTACK, at.ACTOR: actor, at.SOURCE: source})
+    label = f"{origin.actor}.{name}.{origin.path}{index}"
+    aim(world, entity, about["table"], label, join(pointer, "table"))
+    for key, column in (("effects", at.OBJECT), ("missed", at.OTHER_BUNDLE)):
+        inner = origin.inside(join(pointer, key), index)
+        inner = replace(inner, path=f"{inner.path}{key}.")
+        entity.ints[column] = bundle(world, about.get(key, ()), inner)
+    return _at_target(entity)
 
 
 def _change(world: World, kind: str, about: Document, origin: Origin, pointer: str) -> Entity:

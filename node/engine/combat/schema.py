@@ -42,6 +42,7 @@ STATS = (
     *ATTRIBUTES,
     *("regen", "armor"),
 )
+AIM = ("hit", "expertise")
 RATINGS = ("crit", "haste", "mastery", "versatility")
 
 _DURATION = Integer(1, LATEST - 1)
@@ -82,6 +83,7 @@ EFFECT: Shape = Kinds(
                 "crit_percent": Number(-1000, 1000),
                 "crit_chance_percent": _PERCENT,
                 "modifiers": Choice(("all", "taken", "none")),
+                "attack": Name(),
                 **_NOTES,
             }
         ),
@@ -107,6 +109,9 @@ EFFECT: Shape = Kinds(
         "spread": Object({"auras": ListOf(Name(), 100)}),
         "set": Object(
             {"number": Name()}, {"value": Amount(-1e12, 1e12), "add": Amount(-1e12, 1e12)}
+        ),
+        "attack": Object(
+            {"table": Name(), "effects": _EFFECTS}, {"name": Name(), "missed": _EFFECTS}
         ),
         "after": Object({"ms": _MILLISECONDS, "effects": _EFFECTS}),
     },
@@ -312,6 +317,19 @@ SPEC = Object(
     },
 )
 
+ATTACK = Object(
+    optional={
+        "miss_percent": _PERCENT,
+        "less_miss": ListOf(Choice(AIM), len(AIM)),
+        "dodge_percent": _PERCENT,
+        "less_dodge": ListOf(Choice(AIM), len(AIM)),
+        "glance_percent": _PERCENT,
+        "glance_factor": _FRACTION,
+        "one_roll": Flag(),
+        **_NOTES,
+    }
+)
+
 PROFILE = Object(
     {
         "name": Text(),
@@ -319,11 +337,16 @@ PROFILE = Object(
         "gcd_floor_ms": _SHORT,
         "crit_percent": _PERCENT,
         "crit_multiplier": Number(1, 100),
-        "rating_per_percent": Object({name: Number(1e-6, 1e9) for name in RATINGS}),
+        "rating_per_percent": Object(
+            {name: Number(1e-6, 1e9) for name in RATINGS},
+            {name: Number(1e-6, 1e9) for name in AIM},
+        ),
         "armor": Object({"constant": Number(1e-6, 1e9), "most_reduced": _FRACTION}),
     },
     {
         "diminishing": Object({"above_percent": _PERCENT, "factor": _FRACTION}),
+        "crit_suppressed_percent": _PERCENT,
+        "attacks": MapOf(ATTACK, 50),
         **_NOTES,
     },
 )
@@ -334,8 +357,8 @@ PLAYER = Object(
             optional={
                 **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
                 **dict.fromkeys(("stamina", "armor", "health"), _POSITIVE),
-                **{f"{name}_rating": _POSITIVE for name in RATINGS},
-                **{f"{name}_percent": Number(0, 1000) for name in RATINGS},
+                **{f"{name}_rating": _POSITIVE for name in (*RATINGS, *AIM)},
+                **{f"{name}_percent": Number(0, 1000) for name in (*RATINGS, *AIM)},
             }
         )
     },

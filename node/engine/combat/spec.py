@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.engine.combat.attacks import check as check_attacks
 from node.engine.combat.aura_rules import build_auras
 from node.engine.combat.character import armor_factor, refuse_both
 from node.engine.combat.effects import Origin, bundle, snapshots
@@ -84,6 +85,7 @@ def _build_fight(world: World) -> None:
 
 def _build_player(world: World) -> None:
     refuse_both(world.config["player"]["stats"], world.report)
+    check_attacks(world)
     stats, actor = world.character, world.actors[PLAYER]
     actor.ints[at.ACTIVE] = 1
     actor.reals |= {
@@ -270,6 +272,7 @@ def _place(world: World) -> Image:
     if any(formula.column == at.MODIFIER_FORMULA for formula in world.formulas):
         image.place(world.modifiers)
     world.fight.ints[at.CHANGEABLE_END] = image.size
+    image.place(list(world.tables.values()))
     image.place([world.always, world.stage, *world.effects, *world.bundles, *world.stats])
     image.place([entity for entity in world.modifiers if entity.offset < 0])
     image.place(

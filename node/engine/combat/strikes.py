@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.engine.combat.attacks import aim
 from node.engine.combat.formulas import Notes, Part, is_expression
 from node.engine.combat.image import Entity
 from node.engine.combat.kernels import layout as at
@@ -44,6 +45,7 @@ def strikes(
 def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
     world: World, about: Document, origin: Origin, actor: str, place: str, pointer: str
 ) -> Entity:
+    suppressed = world.profile.get("crit_suppressed_percent", 0)
     name, school = about.get("name", origin.name), about.get("school", "physical")
     entity = Entity(
         at.EFFECT_SIZE,
@@ -60,7 +62,7 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
         },
         {
             at.VARIANCE: about.get("variance", 0),
-            at.CRIT_ADDED: about.get("crit_percent", 0) / 100,
+            at.CRIT_ADDED: (about.get("crit_percent", 0) - suppressed) / 100,
             at.CRIT_CHANCE: about.get("crit_chance_percent", 100 * _NO_CHANCE) / 100,
         },
     )
@@ -68,6 +70,8 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
         origin.snapped.append(entity)
     label = f"{actor}.{about.get('name', f'{origin.name}.{place}')}"
     _give_streams(world, entity, about, f"{label}.{'tick' if origin.is_tick else 'hit'}", pointer)
+    if "attack" in about:
+        aim(world, entity, about["attack"], label, join(pointer, "attack"))
     _give_power(world, entity, about, actor, pointer)
     return entity
 

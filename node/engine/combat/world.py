@@ -82,6 +82,7 @@ class World:
         self.links: list[Entity] = []
         self.snapshots: list[Entity] = []
         self.taken: list[Entity] = []
+        self.tables: dict[str, Entity] = {}
         self.rows_taken: dict[int, list[Entity]] = {}  #: by the id of a source, one per target
         self.stats: list[Entity] = []
         self.modifiers: list[Entity] = []

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from node.engine.combat.kernels.attacks import fails, glances, miss, roll_attack
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTOR,
     ARMOR_FACTOR,
     ATTACK_POWER,
+    ATTACK_TABLE,
     BASE_SPREAD,
     BASE_STREAM,
     BY_ALL,
@@ -39,6 +41,9 @@ from node.engine.combat.kernels.layout import (
     FORMULA,
     FRAME,
     FRAME_AURA,
+    GLANCE_FACTOR,
+    GLANCED,
+    GLANCES,
     HIT,
     HITS,
     IS_TICK,
@@ -51,6 +56,7 @@ from node.engine.combat.kernels.layout import (
     ON_CRIT_TICK,
     ON_HIT,
     ON_TICK,
+    ONE_ROLL,
     PER_ATTACK_POWER,
     PER_SPELL_POWER,
     PHYSICAL,
@@ -132,6 +138,22 @@ def snapshot_of(ints: Integers, effect: int, aura: int) -> int:
 
 
 @kernel
+def strength(
+    evaluate: Evaluate, ints: Integers, reals: Reals, effect: int, aura: int
+) -> tuple[float, float]:
+    """Give the damage and the crit chance of a hit, as a snapshot holds them or as they are."""
+    fixed = ints[effect + FIXED]
+    snapshot = snapshot_of(ints, effect, aura) if fixed else NOTHING
+    if fixed & POWER_FIXED:
+        dealt = reals[snapshot + SNAPSHOT_POWER]
+    else:
+        dealt = power(evaluate, ints, reals, effect)
+    if fixed & CRIT_FIXED:
+        return dealt, reals[snapshot + SNAPSHOT_CRIT]
+    return dealt, crit_chance(ints, reals, effect)
+
+
+@kernel
 def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
     evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
 ) -> None:
@@ -141,16 +163,12 @@ def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
     """
     if ints[NOW] < 0:
         return
-    fixed, source = ints[effect + FIXED], ints[effect + SOURCE]
-    snapshot = snapshot_of(ints, effect, ints[frame + FRAME_AURA]) if fixed else NOTHING
-    if fixed & POWER_FIXED:
-        dealt = reals[snapshot + SNAPSHOT_POWER]
-    else:
-        dealt = power(evaluate, ints, reals, effect)
-    if fixed & CRIT_FIXED:
-        chance = reals[snapshot + SNAPSHOT_CRIT]
-    else:
-        chance = crit_chance(ints, reals, effect)
+    roll = roll_attack(ints, effect)
+    if fails(ints, reals, effect, roll):
+        miss(ints, reals, sums, effect)
+        return
+    source = ints[effect + SOURCE]
+    dealt, chance = strength(evaluate, ints, reals, effect, ints[frame + FRAME_AURA])
     dealt *= reals[frame + SCALE]
     if ints[effect + TIMES_FORMULA] != NO_FORMULA:
         dealt *= evaluate(ints[effect + TIMES_FORMULA], ints, reals)
@@ -164,11 +182,26 @@ def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
     raw = dealt
     if ints[effect + PHYSICAL]:
         dealt *= reals[ints[FIRST_TARGET] + ints[TARGET] * TARGET_SIZE + ARMOR_FACTOR]
-    stream = ints[effect + CRIT_STREAM]
-    is_crit = int(stream != NOTHING and uniform(ints, stream) < chance)
+    if glances(ints, reals, effect, roll):
+        sums[tally(ints, source, ints[TARGET]) + GLANCES] += 1
+        dealt *= reals[ints[effect + ATTACK_TABLE] + GLANCE_FACTOR]
+        land(ints, reals, sums, effect, dealt * 1000.0, raw, 0)
+        return
+    is_crit = int(is_critical(ints, reals, effect, chance, roll))
     if is_crit:
         dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER] * reals[source + CRIT_DAMAGE]
     land(ints, reals, sums, effect, dealt * 1000.0, raw, is_crit)
+
+
+@kernel
+def is_critical(ints: Integers, reals: Reals, effect: int, chance: float, roll: float) -> bool:
+    """Tell whether a hit is critical: by what is left of the attack roll, or by a roll apart."""
+    stream, table = ints[effect + CRIT_STREAM], ints[effect + ATTACK_TABLE]
+    if stream == NOTHING:
+        return False
+    if table != NOTHING and ints[table + ONE_ROLL]:
+        return roll < reals[table + GLANCED] + chance
+    return uniform(ints, stream) < chance
 
 
 @kernel

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.actors import despawn, summon
 from node.engine.combat.kernels.amounts import whole
+from node.engine.combat.kernels.attacks import attack
 from node.engine.combat.kernels.auras import apply_aura, copy_aura, remove_stacks
 from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown
 from node.engine.combat.kernels.damage import hit, snapshot_of, take_snapshot
@@ -19,6 +20,7 @@ from node.engine.combat.kernels.layout import (
     AFTER,
     AMOUNT,
     APPLY,
+    ATTACK,
     CHANGED,
     COUNT,
     CURSOR,
@@ -174,6 +176,18 @@ def carry_out_real(evaluate: Evaluate, ints: Integers, reals: Reals, effect: int
 
 
 @kernel
+def carry_out_within(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int, amount: int
+) -> None:
+    """Carry out the effects within an effect: if they land, or later."""
+    if ints[effect + KIND] == ATTACK:
+        attack(ints, reals, sums, effect, frame)
+    else:
+        push_in_turn(ints, reals, ints[effect + OBJECT], frame)
+        postpone(ints, reals, amount)
+
+
+@kernel
 def change(  # noqa: PLR0913, PLR0917 - the plain-array wall
     ints: Integers, reals: Reals, sums: Integers, effect: int, amount: int, frame: int
 ) -> None:
@@ -191,9 +205,8 @@ def change(  # noqa: PLR0913, PLR0917 - the plain-array wall
         add_charges(ints, reals, thing, ints[thing + MAX_CHARGES])
     elif kind == SUMMON:
         summon(ints, reals, sums, thing, ints[effect + COUNT], amount)
-    elif kind == AFTER:
-        push_in_turn(ints, reals, thing, frame)
-        postpone(ints, reals, amount)
+    elif kind in (AFTER, ATTACK):
+        carry_out_within(ints, reals, sums, effect, frame, amount)
     elif kind == DISMISS and ints[thing + ACTIVE]:
         despawn(ints, reals, sums, thing)
 

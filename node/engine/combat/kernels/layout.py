@@ -330,9 +330,18 @@ TICKS = 2
 CRIT_TICKS = 3
 MISSES = 4
 DEALT = 5
-MOST = 6  #: damage at once; this and LEAST are not summed, but the greatest of all
-LEAST = 7  #: as what is missing to DAMAGE_LIMIT, so that 0 is none
-TALLY_SIZE = 8
+GLANCES = 6
+MOST = 7  #: damage at once; this and LEAST are not summed, but the greatest of all
+LEAST = 8  #: as what is missing to DAMAGE_LIMIT, so that 0 is none
+TALLY_SIZE = 9
+
+# How an attack may fail. ints:
+ONE_ROLL = 0  #: whether crits are what is left of the roll
+# reals:
+AVOIDED = 0  #: rolls below are misses and dodges
+GLANCED = 1  #: rolls below that are not avoided are glances
+GLANCE_FACTOR = 2
+TABLE_SIZE = 3
 
 # A number of the spec's own. ints:
 PER_TARGET = 0  #: 1 when every target has one, else 0
@@ -374,6 +383,8 @@ TIMES_FORMULA = 22
 OTHER_BUNDLE = 23
 SNAPSHOT_AT = 25  #: offset of its own snapshot, when no aura has it
 COUNT = 24
+ATTACK_TABLE = 26  #: NOTHING when it cannot fail
+ATTACK_STREAM = 27
 # reals:
 FLAT = 0
 PER_ATTACK_POWER = 1
@@ -382,7 +393,7 @@ VARIANCE = 3
 BASE_SPREAD = 4
 CRIT_CHANCE = 5  #: instead of every other chance, when it is not negative
 CRIT_ADDED = 6
-EFFECT_SIZE = 26
+EFFECT_SIZE = 28
 (
     DEAL,
     APPLY,
