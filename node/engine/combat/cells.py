@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.formulas import Part, is_expression
@@ -50,6 +50,7 @@ class Change:
     unit: float = 1.0  #: what it is multiplied with
     less: float = 0.0  #: what is then taken off
     is_regen: bool = False
+    inherited: bool = False  #: whether a pet has it of its owner
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,10 @@ def changes(world: World, how: Modifying) -> Iterator[Change]:
 
 
 def _actors(world: World, how: Modifying, stat: str, worth: float) -> Iterator[Change]:
+    of = how.document.get("of", PLAYER)
     for name, share in _shares(world, how, stat):
-        yield how.change(world.actors[name], ACTOR_STATS[stat], share * worth)
+        change = how.change(world.actors[name], ACTOR_STATS[stat], share * worth)
+        yield replace(change, inherited=of == PLAYER != name)
 
 
 def _shares(world: World, how: Modifying, stat: str) -> list[tuple[str, float]]:
@@ -116,8 +119,14 @@ def _shares(world: World, how: Modifying, stat: str) -> list[tuple[str, float]]:
     if of != PLAYER or stat not in _INHERITED:
         return [(name, 1.0) for name in _reached(world, how, PLAYER)]
     pets = [unit for unit in world.units.values() if unit.pet]
-    inherited = {unit.name: unit.document.get("inherits", {}).get(stat, 0) for unit in pets}
+    inherited = {unit.name: _inherited(unit.document.get("inherits", {}), stat) for unit in pets}
     return [(PLAYER, 1.0), *((name, share) for name, share in inherited.items() if share)]
+
+
+def _inherited(inherits: Document, stat: str) -> float:
+    """Give the share of the owner's changes that reaches a pet."""
+    share: float = inherits.get(stat, 0)
+    return 0.0 if stat in inherits.get("fixed", ()) else share
 
 
 def _reached(world: World, how: Modifying, default: str) -> list[str]:

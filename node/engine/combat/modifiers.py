@@ -9,12 +9,12 @@ from node.engine.combat.formulas import Notes
 from node.engine.combat.image import Cell, Entity, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.terms import minus, times
-from node.engine.combat.world import TARGET
+from node.engine.combat.world import PLAYER, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from node.engine.combat.world import World
+    from node.engine.combat.world import Unit, World
 
     Document = Mapping[str, Any]
 
@@ -26,6 +26,7 @@ class _Use(NamedTuple):
 
     aura: Entity
     change: Change
+    on_player: bool = False
 
 
 def modify(world: World) -> None:
@@ -50,6 +51,24 @@ def modify(world: World) -> None:
     for instance in (entity for entities in world.instances.values() for entity in entities):
         _link(world, instance, (at.FIRST_STAT, at.END_STAT), listeners)
         _link(world, instance, (at.FIRST_REAPPRAISED, at.END_REAPPRAISED), reappraised)
+    _let_beat(world)
+
+
+def _let_beat(world: World) -> None:
+    """Give pets that learn late of their owner's changes a clock, and what it brings them."""
+    for name, late in world.late.items():
+        unit = world.units[name]
+        links = [
+            Entity(at.LINK_SIZE, {at.LISTENER: modifier, at.EVENT_MASK: stat})
+            for modifier, stat in late
+        ]
+        set_range(unit.entity, at.FIRST_LATE, at.END_LATE, links)
+        world.links += links
+        unit.entity.ints |= {
+            at.BEAT_MS: unit.document["inherits"]["every_ms"],
+            at.BEAT_SLOT: world.timer(at.BEAT, at.FIRST_TICK, unit.entity, unit.pointer),
+        }
+        world.fight.ints[at.BEAT_STREAM] = world.stream("pets.beat", unit.pointer)
 
 
 def _permanent(world: World) -> Iterator[_Use]:
@@ -72,9 +91,9 @@ def _temporary(world: World) -> Iterator[_Use]:
             pointer = f"/spec/auras/{name}/modifies/{index}"
             for number, instance in enumerate(world.instances[name]):
                 target = number if aura["on"] == TARGET else None
-                found = list(changes(world, Modifying(modifier, pointer, target=target)))
-                for change in found if world.choices.has(modifier) else ():
-                    yield _Use(instance, change)
+                made = list(changes(world, Modifying(modifier, pointer, target=target)))
+                for change in made if world.choices.has(modifier) else ():
+                    yield _Use(instance, change, aura["on"] == PLAYER)
 
 
 def _value(uses: list[_Use]) -> float:
@@ -110,10 +129,25 @@ def _stat(world: World, uses: list[_Use]) -> tuple[Entity, list[Entity]]:
         }
     elif change.column == at.BASE_RATE and change.is_regen:
         stat.ints[at.REGEN_OF] = change.entity
+    for use, modifier in zip(uses, built, strict=True):
+        if use.on_player and (pet := _late_pet(world, change, inherited=use.change.inherited)):
+            modifier.ints[at.LATE_TO] = pet.entity
+            world.late.setdefault(pet.name, []).append((modifier, stat))
     set_range(stat, at.FIRST_MODIFIER, at.END_MODIFIER, built)
     world.modifiers += built
     world.stats.append(stat)
     return stat, built
+
+
+def _late_pet(world: World, change: Change, *, inherited: bool) -> Unit | None:
+    """Give the pet that a change of its owner's reaches late: what it inherits, and its regen."""
+    for unit in world.units.values():
+        own = (
+            change.entity is unit.entity if inherited else change.entity in unit.resources.values()
+        )
+        if own and "every_ms" in unit.document.get("inherits", {}):
+            return unit
+    return None
 
 
 def _modifier(world: World, use: _Use) -> Entity:

@@ -43,6 +43,7 @@ STATS = (
     *("regen", "armor"),
 )
 AIM = ("hit", "expertise")
+INHERITED = ("attack_power", "spell_power", "crit", "haste", "versatility")
 RATINGS = ("crit", "haste", "mastery", "versatility")
 
 _DURATION = Integer(1, LATEST - 1)
@@ -264,10 +265,8 @@ PET = Object(
         "permanent": Flag(),
         "count": Integer(1, MOST_COPIES),
         "inherits": Object(
-            optional={
-                name: Number(0, 100)
-                for name in ("attack_power", "spell_power", "crit", "haste", "versatility")
-            }
+            optional={name: Number(0, 100) for name in INHERITED}
+            | {"fixed": ListOf(Choice(INHERITED), len(INHERITED)), "every_ms": _SHORT, **_NOTES}
         ),
         "swing": SWING,
         "resources": MapOf(RESOURCE, 20),

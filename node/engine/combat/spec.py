@@ -269,7 +269,7 @@ def _place(world: World) -> Image:
     auras = [entity for instances in world.instances.values() for entity in instances]
     image.place([*abilities, *resources, *auras, *world.procs.values(), *world.targets])
     image.place([*world.snapshots, *world.numbers.values(), *world.sources.values(), *world.taken])
-    if any(formula.column == at.MODIFIER_FORMULA for formula in world.formulas):
+    if world.late or any(f.column == at.MODIFIER_FORMULA for f in world.formulas):
         image.place(world.modifiers)
     world.fight.ints[at.CHANGEABLE_END] = image.size
     image.place(list(world.tables.values()))

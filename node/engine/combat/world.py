@@ -83,6 +83,7 @@ class World:
         self.snapshots: list[Entity] = []
         self.taken: list[Entity] = []
         self.tables: dict[str, Entity] = {}
+        self.late: dict[str, list[tuple[Entity, Entity]]] = {}
         self.rows_taken: dict[int, list[Entity]] = {}  #: by the id of a source, one per target
         self.stats: list[Entity] = []
         self.modifiers: list[Entity] = []

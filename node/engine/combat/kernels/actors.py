@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels.agenda import cancel, schedule
+from node.engine.combat.kernels.inheritance import catch_up
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTIVE,
@@ -53,12 +54,13 @@ if TYPE_CHECKING:
 
 
 @kernel
-def arrive(ints: Integers, reals: Reals, actor: int) -> None:
+def arrive(ints: Integers, reals: Reals, sums: Integers, actor: int) -> None:
     """Start to fight; the first swing follows after `FIRST_SWING`, the first look alike."""
     ints[actor + ACTIVE] = 1
     begun = max(ints[NOW], 0)
     ints[actor + ARRIVED] = begun
     record(ints, PET_ARRIVED, actor, NO_TARGET, 0, 0)
+    catch_up(ints, reals, sums, actor)
     for resource in own_resources(ints, actor):
         refill(ints, reals, resource)
     if ints[actor + SWING_BUNDLE] != NOTHING:
@@ -119,7 +121,7 @@ def summon(  # noqa: PLR0913, PLR0917 - the plain-array wall
         copy = next_copy(ints, pet)
         sums[copy + SUMMONS] += 1
         if not ints[copy + ACTIVE]:
-            arrive(ints, reals, copy)
+            arrive(ints, reals, sums, copy)
         ints[copy + DESPAWN_AT] = ints[NOW] + duration
         schedule(ints, ints[copy + DESPAWN_SLOT], ints[copy + DESPAWN_AT])
     ints[CHANGED] = 1

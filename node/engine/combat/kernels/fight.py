@@ -13,6 +13,7 @@ from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
 from node.engine.combat.kernels.channels import tick_channel
 from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
+from node.engine.combat.kernels.inheritance import beat
 from node.engine.combat.kernels.jit import columns, kernel
 from node.engine.combat.kernels.later import resume
 from node.engine.combat.kernels.layout import (
@@ -21,6 +22,9 @@ from node.engine.combat.kernels.layout import (
     ACTOR_SIZE,
     ARRIVED,
     AURA_SIZE,
+    BEAT,
+    BEAT_ROLL,
+    BEAT_STREAM,
     CARRY_OUT_LATER,
     CAST_QUEUED,
     CHANGEABLE_END,
@@ -141,7 +145,7 @@ def fights(  # noqa: PLR0913, PLR0917 - the plain-array wall
 @kernel
 def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
     """Play every event up to and including the last millisecond."""
-    start(ints, reals)
+    start(ints, reals, sums)
     key = next_event(ints)
     while (key >> TIME_SHIFT) <= ints[LENGTH] and ints[FAILURE] == FINE:
         ints[NOW] = key >> TIME_SHIFT
@@ -156,17 +160,19 @@ def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> N
 
 
 @kernel
-def start(ints: Integers, reals: Reals) -> None:
+def start(ints: Integers, reals: Reals, sums: Integers) -> None:
     """Roll the length of the fight and let everybody who is there begin, after the precombat."""
     roll = uniform(ints, ints[LENGTH_STREAM])
     spread = 1.0 + reals[LENGTH_VARIATION] * (2.0 * roll - 1.0)
     ints[LENGTH] = int(np.rint(ints[MEAN_LENGTH] * spread))
     ints[NOW] = ints[OPENING]
+    if ints[BEAT_STREAM] != NOTHING:
+        reals[BEAT_ROLL] = uniform(ints, ints[BEAT_STREAM])
     for ability in range(ints[FIRST_ABILITY], ints[END_ABILITY], ABILITY_SIZE):
         ints[ability + USABLE_FROM] = execute_phase(ints, reals[ability + HEALTH_BELOW])
     for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
         if ints[actor + ACTIVE]:
-            arrive(ints, reals, actor)
+            arrive(ints, reals, sums, actor)
     wait_for_opener(ints)
     if ints[START_BUNDLE] != NOTHING or ints[ints[STAGE] + HEARD]:
         schedule(ints, ints[START_SLOT], ints[OPENING])
@@ -211,14 +217,16 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
     elif handler == CHANNEL_TICK:
         tick_channel(ints, reals, entity)
     else:
-        handle_waiting(ints, reals, handler)
+        handle_waiting(ints, reals, sums, handler, entity)
 
 
 @kernel
-def handle_waiting(ints: Integers, reals: Reals, handler: int) -> None:
+def handle_waiting(ints: Integers, reals: Reals, sums: Integers, handler: int, entity: int) -> None:
     """Carry out what was put off to this moment."""
     if handler == CARRY_OUT_LATER:
         resume(ints, reals)
+    elif handler == BEAT:
+        beat(ints, reals, sums, entity)
     else:
         raise_curtain(ints, reals)
 

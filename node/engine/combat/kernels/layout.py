@@ -66,8 +66,10 @@ LATER = 70  #: what is carried out later, the next at the end
 LATER_COUNT = 71
 LATER_SLOT = 72
 START_SLOT = 73
+BEAT_STREAM = 74  #: NOTHING when everything reaches pets at once
 # reals:
 LENGTH_VARIATION = 1
+BEAT_ROLL = 2  #: where in its period the clock of pets stands at 0
 # sums:
 EVENTS = 0
 FIGHT_SIZE = 80
@@ -111,16 +113,20 @@ LOOKS_AT = 28  #: when it looks again, if it does not look at once
 COPIES = 29  #: of the first copy: how many there are, one behind the other
 FIRST_LOOK = 30  #: how long after its arrival it acts
 KEEPS_SWING = 31  #: whether a change of speed counts from the next swing on
-LAST_CAST = 32
-LAST_GCD_CASTS = 33  #: the last ability on the GCD, the one before, ...
+BEAT_SLOT = 32
+BEAT_MS = 33  #: how often changes of the owner reach a pet; 0: at once
+FIRST_LATE = 34  #: links to the modifiers that reach it late, and their stats
+END_LATE = 35
+LAST_CAST = 36
+LAST_GCD_CASTS = 37  #: the last ability on the GCD, the one before, ...
 GCD_HISTORY = 4
-CHANNELING = 37
-CHANNEL_SLOT = 38
-CHANNEL_PERIOD = 39
-CHANNEL_DONE = 40  #: ticks
-CHANNEL_TICK_AT = 41
-CHANNEL_LOOK = 42  #: whether a tick lets the caster look
-CHANNEL_LINE = 43  #: of the rotation, that says when the channel may be cut
+CHANNELING = 41
+CHANNEL_SLOT = 42
+CHANNEL_PERIOD = 43
+CHANNEL_DONE = 44  #: ticks
+CHANNEL_TICK_AT = 45
+CHANNEL_LOOK = 46  #: whether a tick lets the caster look
+CHANNEL_LINE = 47  #: of the rotation, that says when the channel may be cut
 # reals:
 ATTACK_POWER = 0
 SPELL_POWER = 1
@@ -134,7 +140,7 @@ PACE_SEEN = 8
 # sums:
 PRESENT = 0
 SUMMONS = 1
-ACTOR_SIZE = 48
+ACTOR_SIZE = 52
 
 # What hears what an entity does: triggers. ints, from the first column of what has ears:
 FIRST_LINK = 0
@@ -272,9 +278,11 @@ STRAIGHT, ARMOR_CURVE = 0, 1
 MODIFIER_AURA = 0
 ADDED = 1
 MODIFIER_FORMULA = 2
+LATE_TO = 3  #: the pet that it reaches with the next beat, NOTHING when it acts at once
+STACKS_SEEN = 4
 # reals:
 MODIFIER_VALUE = 0
-MODIFIER_SIZE = 3
+MODIFIER_SIZE = 5
 
 # A source of random numbers for one call site. ints:
 LABEL = 0
@@ -474,7 +482,8 @@ SLOT_SIZE = 3
     CHANNEL_TICK,
     CARRY_OUT_LATER,
     RAISE_CURTAIN,
-) = range(11)
+    BEAT,
+) = range(12)
 FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
 
 # What ends an iteration early.

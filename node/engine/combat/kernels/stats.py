@@ -15,10 +15,14 @@ from node.engine.combat.kernels.cooldowns import rescale_cooldown, settle_charge
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
+    ACTIVE,
     ADDED,
     ARMOR_CURVE,
     BASE,
     BASE_RATE,
+    BEAT_MS,
+    BEAT_ROLL,
+    BEAT_SLOT,
     CELL,
     CURVE,
     CURVE_CONSTANT,
@@ -30,6 +34,7 @@ from node.engine.combat.kernels.layout import (
     HASTE,
     HASTE_SEEN,
     KEEPS_SWING,
+    LATE_TO,
     MODIFIER_AURA,
     MODIFIER_SIZE,
     MODIFIER_VALUE,
@@ -42,6 +47,7 @@ from node.engine.combat.kernels.layout import (
     REGEN_OF,
     RESOURCE_OF,
     STACKS,
+    STACKS_SEEN,
     SWING_AT,
     SWING_SLOT,
     SWING_SPEED,
@@ -57,7 +63,7 @@ def refresh_stat(ints: Integers, reals: Reals, sums: Integers, stat: int) -> Non
     """Compute a stat from its base and the auras that are up."""
     value = reals[stat + BASE]
     for modifier in range(ints[stat + FIRST_MODIFIER], ints[stat + END_MODIFIER], MODIFIER_SIZE):
-        change = reals[modifier + MODIFIER_VALUE] * ints[ints[modifier + MODIFIER_AURA] + STACKS]
+        change = reals[modifier + MODIFIER_VALUE] * stacks_for(ints, reals, modifier)
         if ints[modifier + ADDED]:
             value += change
         else:
@@ -77,6 +83,23 @@ def refresh_stat(ints: Integers, reals: Reals, sums: Integers, stat: int) -> Non
     reals[ints[stat + CELL]] = value
     follow_pace(ints, reals, actor)
     follow_haste(ints, reals, sums, actor)
+
+
+@kernel
+def stacks_for(ints: Integers, reals: Reals, modifier: int) -> int:
+    """Give the stacks that a modifier counts: those of its aura, or what a pet knows of them."""
+    stacks, pet = ints[ints[modifier + MODIFIER_AURA] + STACKS], ints[modifier + LATE_TO]
+    if pet == NOTHING:
+        return stacks
+    if ints[modifier + STACKS_SEEN] != stacks and ints[pet + ACTIVE]:
+        schedule(ints, ints[pet + BEAT_SLOT], next_beat(ints, reals, ints[pet + BEAT_MS]))
+    return ints[modifier + STACKS_SEEN]
+
+
+@kernel
+def next_beat(ints: Integers, reals: Reals, period: int) -> int:
+    """Give the first beat after this moment."""
+    return ints[NOW] + period - (ints[NOW] - int(reals[BEAT_ROLL] * period)) % period
 
 
 @kernel
