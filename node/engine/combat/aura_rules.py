@@ -52,7 +52,7 @@ def _build_aura(world: World, name: str, aura: Document) -> None:
     }
     links, count = _tick(world, name, aura, columns, pointer)
     for number, instance in enumerate(world.instances[name]):
-        instance.ints |= columns
+        instance.ints |= columns | {at.ENDED: at.LONG_AGO}
         instance.ints[at.ON_TARGET] = number if aura["on"] == TARGET else at.NO_TARGET
         instance.ints[at.EXPIRE_SLOT] = world.timer(at.EXPIRE, at.FIRST_OTHER, instance, pointer)
         instance.ints[at.TICK_SLOT] = world.timer(at.TICK, at.FIRST_TICK, instance, pointer)

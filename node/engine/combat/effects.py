@@ -11,6 +11,7 @@ from node.engine.combat.formulas import Notes, is_expression
 from node.engine.combat.image import Entity, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.shapes import join
+from node.engine.combat.slates import memory_effect
 from node.engine.combat.strikes import strikes
 from node.engine.combat.terms import times
 from node.engine.combat.world import PLAYER, TARGET
@@ -36,6 +37,8 @@ class Origin:
     actor: str = PLAYER
     is_tick: bool = False
     fixed: int = 0  #: what of its damage the snapshot of an aura holds
+    travel_ms: int = 0  #: how long its missiles fly
+    missile: Entity | None = None  #: the ability that throws them
     path: str = ""  #: tells its call sites from those of other bundles of that name
     snapped: list[Entity] = field(default_factory=list)  #: the damage that a snapshot holds
 
@@ -62,6 +65,7 @@ _KINDS = {
     "drain": _Kind(at.DRAIN, "resource", "amount", unit=_THOUSANDTHS),
     "reduce_cooldown": _Kind(at.REDUCE_COOLDOWN, "ability", "ms"),
     "reset_cooldown": _Kind(at.RESET_COOLDOWN, "ability"),
+    "start_cooldown": _Kind(at.START_COOLDOWN, "ability"),
     "add_charges": _Kind(at.ADD_CHARGES, "ability", "charges", 1),
     "summon": _Kind(at.SUMMON, "pet", "ms", at.NEVER),
     "dismiss": _Kind(at.DISMISS, "pet"),
@@ -164,6 +168,11 @@ def _attack(world: World, about: Document, origin: Origin, index: int, pointer: 
 
 
 def _change(world: World, kind: str, about: Document, origin: Origin, pointer: str) -> Entity:
+    if kind == "think":
+        actor = world.actors[origin.actor]
+        return Entity(at.EFFECT_SIZE, {at.KIND: at.THINK, at.ACTOR: actor})
+    if kind in ("save", "restore"):
+        return memory_effect(world, kind, about, origin, pointer)
     rule = _KINDS[kind]
     place = join(pointer, rule.thing)
     thing = world.find(rule.thing, about[rule.thing], place, origin.actor)

@@ -47,6 +47,7 @@ SHAPE = Object(
         "lists": MapOf(ListOf(Anything()), 1000),
         "precombat": ListOf(Anything(), 1000),
         "notes": Text(),
+        "provenance": Text(),
     },
 )
 

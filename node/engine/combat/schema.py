@@ -62,6 +62,7 @@ def _per_attribute(most: float) -> Object:
 
 
 _FACTOR = Amount(0, 1e6)
+_NAMES = ListOf(Name(), 100)
 _RANGE = Object({"min": _POSITIVE, "max": _POSITIVE})
 _BASE = Either(_RANGE, Amount(0, 1e9), lambda value: isinstance(value, dict) and len(value) > 1)
 _MILLISECONDS = Amount(1, LATEST - 1)
@@ -85,6 +86,7 @@ EFFECT: Shape = Kinds(
                 "crit_chance_percent": _PERCENT,
                 "modifiers": Choice(("all", "taken", "none")),
                 "attack": Name(),
+                "travel": Flag(),
                 **_NOTES,
             }
         ),
@@ -114,6 +116,13 @@ EFFECT: Shape = Kinds(
         "attack": Object(
             {"table": Name(), "effects": _EFFECTS}, {"name": Name(), "missed": _EFFECTS}
         ),
+        "save": Object(
+            {"slot": Name()},
+            {"auras": _NAMES, "resources": ListOf(Reference(), 100), "numbers": _NAMES},
+        ),
+        "restore": Object({"slot": Name()}),
+        "start_cooldown": Object({"ability": Reference()}),
+        "think": Object(),
         "after": Object({"ms": _MILLISECONDS, "effects": _EFFECTS}),
     },
     {
@@ -130,7 +139,6 @@ EFFECT: Shape = Kinds(
     },
 )
 
-_NAMES = ListOf(Name(), 100)
 _OF: dict[str, Shape] = {
     "op": Choice(("multiply", "add", "factor")),
     "of": Name(),
@@ -144,9 +152,12 @@ MODIFIER = Object({"stat": Choice(STATS), "by": Amount(-1e9, 1e9)}, _OF)
 _PASSIVE = Object({"stat": Choice(STATS), "by": Number(-1e9, 1e9)}, _OF)
 _MASTERY_MODIFIER = Object({"stat": Choice(STATS)}, _OF)
 
+TRAVEL = Object(
+    optional={"ms": _SHORT, "yards_per_second": Number(0.001, 1e6), "most_ms": _SHORT, **_NOTES}
+)
 SWING = Object(
     {"name": Name(), "period_ms": _SHORT, "effects": _EFFECTS},
-    {"first_ms": Integer(0, 3_600_000), "stretches": Flag(), **_NOTES},
+    {"first_ms": Integer(0, 3_600_000), "stretches": Flag(), "travel": TRAVEL, **_NOTES},
 )
 
 ABILITY = Object(
@@ -159,6 +170,7 @@ ABILITY = Object(
         "gcd_hasted": Flag(),
         "off_gcd": Flag(),
         "needs_gcd": Flag(),
+        "travel": TRAVEL,
         "cooldown": Object(
             {"ms": _DURATION},
             {"hasted": Flag(), "charges": Integer(1, 100), "between_ms": _DURATION, **_NOTES},
@@ -312,6 +324,7 @@ SPEC = Object(
         "talents": MapOf(Object(optional={"max_rank": Integer(1, 100), **_NOTES})),
         "equipment": MapOf(Object(optional=_NOTES)),
         "set_bonuses": MapOf(Object(optional=_NOTES)),
+        "provenance": Text(),
         **_NOTES,
     },
 )
@@ -346,6 +359,7 @@ PROFILE = Object(
         "diminishing": Object({"above_percent": _PERCENT, "factor": _FRACTION}),
         "crit_suppressed_percent": _PERCENT,
         "attacks": MapOf(ATTACK, 50),
+        "provenance": Text(),
         **_NOTES,
     },
 )
@@ -377,7 +391,10 @@ PLAYER = Object(
     },
 )
 
-TARGET = Object({"armor": _POSITIVE}, {"count": Integer(1, MOST_TARGETS), **_NOTES})
+TARGET = Object(
+    {"armor": _POSITIVE},
+    {"count": Integer(1, MOST_TARGETS), "level": Integer(1, 1000), **_NOTES},
+)
 
 CONFIG = Object(
     {

@@ -13,6 +13,8 @@ from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.agenda import EMPTY
 from node.engine.combat.modifiers import modify
+from node.engine.combat.slates import build_copies, check_slates
+from node.engine.combat.travel import flight
 from node.engine.combat.triggers import build_triggers
 from node.engine.combat.world import PLAYER
 
@@ -48,6 +50,8 @@ def build(world: World) -> Image:
         _build_number(world, name, number)
     build_auras(world)
     build_triggers(world)
+    build_copies(world)
+    check_slates(world)
     modify(world)
     _set_speeds(world)
     image = _place(world)
@@ -155,7 +159,9 @@ def _build_swing(world: World, unit: Unit) -> None:
         at.SWING_AT: at.NEVER,
     }
     if swing := unit.document.get("swing"):
-        origin = Origin(swing["name"], f"{unit.pointer}/swing/effects", unit.name)
+        travel = flight(world, swing, f"{unit.pointer}/swing")
+        pointer = f"{unit.pointer}/swing/effects"
+        origin = Origin(swing["name"], pointer, unit.name, travel_ms=travel)
         actor.ints |= {
             at.SWING_MS: swing["period_ms"],
             at.FIRST_SWING: swing.get("first_ms", 0),
@@ -187,9 +193,12 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
     can_be_cast = world.choices.has(ability) and _reaches(world, ability)
     charges = cooldown.get("charges", 1) if can_be_cast else 0
     below = ability.get("target_health_below_percent")
+    travel = flight(world, ability, pointer)
+    origin = Origin(name, f"{pointer}/effects", unit.name, travel_ms=travel, missile=entity)
     entity.ints |= {
         at.CASTER: unit.entity,
-        at.BUNDLE: bundle(world, ability["effects"], Origin(name, f"{pointer}/effects", unit.name)),
+        at.BUNDLE: bundle(world, ability["effects"], origin),
+        at.TRAVELS: travel,
         at.CAST_MS: ability.get("cast_ms", 0),
         at.GCD_MS: ability.get("gcd_ms", world.profile["gcd_ms"]),
         at.GCD_HASTED: int(ability.get("gcd_hasted", True)),
@@ -268,6 +277,8 @@ def _place(world: World) -> Image:
     image.place([unit.entity for unit in units])
     auras = [entity for instances in world.instances.values() for entity in instances]
     image.place([*abilities, *resources, *auras, *world.procs.values(), *world.targets])
+    image.place([copy for copy, _ in world.copied])
+    image.place([*world.slates.values(), *world.memories])
     image.place([*world.snapshots, *world.numbers.values(), *world.sources.values(), *world.taken])
     if world.late or any(f.column == at.MODIFIER_FORMULA for f in world.formulas):
         image.place(world.modifiers)

@@ -66,6 +66,8 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
             at.CRIT_CHANCE: about.get("crit_chance_percent", 100 * _NO_CHANCE) / 100,
         },
     )
+    if about.get("travel", False):
+        _let_travel(world, entity, origin, pointer)
     if origin.fixed:
         origin.snapped.append(entity)
     label = f"{actor}.{about.get('name', f'{origin.name}.{place}')}"
@@ -74,6 +76,15 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
         aim(world, entity, about["attack"], label, join(pointer, "attack"))
     _give_power(world, entity, about, actor, pointer)
     return entity
+
+
+def _let_travel(world: World, entity: Entity, origin: Origin, pointer: str) -> None:
+    if not origin.travel_ms:
+        message = f"{origin.name!r} does not say how it travels"
+        world.report.add(join(pointer, "travel"), message, 'give it "travel": {"ms": 500}')
+    entity.ints[at.TRAVEL_MS] = origin.travel_ms
+    if origin.missile:
+        entity.ints[at.MISSILE] = origin.missile
 
 
 def _give_streams(world: World, entity: Entity, about: Document, label: str, pointer: str) -> None:

@@ -81,6 +81,10 @@ class World:
         self.bundles: list[Entity] = []
         self.links: list[Entity] = []
         self.snapshots: list[Entity] = []
+        self.slates: dict[str, Entity] = {}  #: what effects save and restore, by name
+        self.memories: list[Entity] = []
+        self.restored: list[tuple[str, str]] = []  #: slot, place
+        self.copied: list[tuple[Entity, str]] = []  #: a copy of an aura, its name
         self.taken: list[Entity] = []
         self.tables: dict[str, Entity] = {}
         self.late: dict[str, list[tuple[Entity, Entity]]] = {}

@@ -110,6 +110,13 @@ def react(ints: Integers, actor: int) -> None:
 
 
 @kernel
+def think(ints: Integers, actor: int) -> None:
+    """Let an actor with a reaction time look that much later, whatever was planned."""
+    if ints[actor + REACTION] > 0:
+        look_at(ints, actor, ints[NOW] + ints[actor + REACTION])
+
+
+@kernel
 def summon(  # noqa: PLR0913, PLR0917 - the plain-array wall
     ints: Integers, reals: Reals, sums: Integers, pet: int, count: int, duration: int
 ) -> None:

@@ -31,6 +31,7 @@ from node.engine.combat.kernels.layout import (
     END_REAPPRAISED,
     END_SNAPPED,
     END_STAT,
+    ENDED,
     EXPIRE_SLOT,
     EXPIRES,
     EXTEND,
@@ -82,6 +83,7 @@ from node.engine.combat.kernels.layout import (
     STACKS,
     STACKS_ONLY,
     STRIDE,
+    TARGET,
     TARGETS,
     TICK_BUNDLE,
     TICK_HASTED,
@@ -311,6 +313,7 @@ def expire_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None
 def end_aura(ints: Integers, reals: Reals, sums: Integers, aura: int) -> None:
     """Let an aura be up no more."""
     count_time(ints, sums, aura)
+    ints[aura + ENDED] = ints[NOW]
     cancel(ints, ints[aura + EXPIRE_SLOT])
     cancel(ints, ints[aura + TICK_SLOT])
     record(ints, AURA_REMOVED, aura, ints[aura + ON_TARGET], 0, 0)
@@ -343,27 +346,67 @@ def remove_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stack
 @kernel
 def copy_aura(ints: Integers, reals: Reals, sums: Integers, aura: int, copy: int) -> None:
     """Let one target have an aura exactly as another has it."""
+    before = ints[copy + STACKS]
+    sums[copy + REFRESHES] += int(before > 0)
+    take_over(ints, reals, sums, aura, copy, 0)
+    event = ON_REFRESH if before > 0 else ON_APPLY
+    announce(ints, reals, copy + EARS, event, target_of(ints, copy), copy)
+
+
+@kernel
+def bring_back(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate,
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    copy: int,
+    aura: int,
+    shift: int,
+) -> None:
+    """Let an aura be as its copy is, but for the time that has passed."""
+    before = ints[aura + STACKS]
+    if before == 0:
+        reappraise(evaluate, ints, reals, aura)
+    take_over(ints, reals, sums, copy, aura, shift)
+    record(ints, AURA_APPLIED, aura, ints[aura + ON_TARGET], ints[aura + STACKS], shift)
+    if before == 0:
+        announce(ints, reals, aura + EARS, ON_APPLY, target_of(ints, aura), aura)
+
+
+@kernel
+def take_over(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers, reals: Reals, sums: Integers, aura: int, copy: int, shift: int
+) -> None:
+    """Let an aura have the stacks, ticks and time of another."""
     if ints[copy + STACKS] > 0:
-        sums[copy + REFRESHES] += 1
         count_time(ints, sums, copy)
     else:
         sums[copy + APPLICATIONS] += 1
         ints[copy + APPLIED] = ints[NOW]
         ints[copy + COUNTED] = ints[NOW]
-    event = ON_REFRESH if ints[copy + STACKS] > 0 else ON_APPLY
-    for column in (EXPIRES, SPAN, PERIOD_NOW, LAST_TICK, NEXT_TICK):
-        ints[copy + column] = ints[aura + column]
+    transfer(ints, reals, aura, copy, shift)
     ints[copy + LASTS] = ints[copy + EXPIRES] - ints[NOW]
-    reals[copy + KEPT] = reals[aura + KEPT]
-    links = (ints[aura + END_SNAPPED] - ints[aura + FIRST_SNAPPED]) // LINK_SIZE
-    for place in range(links * SNAPSHOT_SIZE):
-        reals[ints[copy + SNAPSHOTS] + place] = reals[ints[aura + SNAPSHOTS] + place]
     if ints[copy + DURATION] != NEVER:
         schedule(ints, ints[copy + EXPIRE_SLOT], ints[copy + EXPIRES])
     if ints[copy + PERIOD] > 0:
         schedule(ints, ints[copy + TICK_SLOT], ints[copy + NEXT_TICK])
-    kind = AURA_REFRESHED if ints[copy + STACKS] > 0 else AURA_APPLIED
-    left = ints[copy + EXPIRES]
-    record(ints, kind, copy, ints[copy + ON_TARGET], ints[aura + STACKS], left)
     set_stacks(ints, reals, sums, copy, ints[aura + STACKS])
-    announce(ints, reals, copy + EARS, event, target_of(ints, copy), copy)
+
+
+@kernel
+def transfer(ints: Integers, reals: Reals, aura: int, copy: int, shift: int) -> None:
+    """Copy what an application of an aura is made of, its times moved by `shift`."""
+    for column in (EXPIRES, LAST_TICK, NEXT_TICK):
+        ints[copy + column] = ints[aura + column] + shift
+    for column in (SPAN, PERIOD_NOW):
+        ints[copy + column] = ints[aura + column]
+    reals[copy + KEPT] = reals[aura + KEPT]
+    links = (ints[aura + END_SNAPPED] - ints[aura + FIRST_SNAPPED]) // LINK_SIZE
+    for place in range(links * SNAPSHOT_SIZE):
+        reals[ints[copy + SNAPSHOTS] + place] = reals[ints[aura + SNAPSHOTS] + place]
+
+
+@kernel
+def instance(ints: Integers, aura: int) -> int:
+    """Give the aura of the target in question, or the only one there is."""
+    return aura + ints[TARGET] * ints[aura + STRIDE]

@@ -66,6 +66,16 @@ def use_charge(ints: Integers, reals: Reals, ability: int) -> None:
 
 
 @kernel
+def start_cooldown(ints: Integers, reals: Reals, ability: int) -> None:
+    """Spend a charge without a cast; without one, the next takes its full time from now on."""
+    settle_charges(ints, reals, ability)
+    if ints[ability + CHARGES] > 0:
+        use_charge(ints, reals, ability)
+    elif ints[ability + RECHARGE_AT] != NEVER:
+        ints[ability + RECHARGE_AT] = ints[NOW] + recharge_time(ints, reals, ability)
+
+
+@kernel
 def reduce_cooldown(ints: Integers, reals: Reals, ability: int, by: int) -> None:
     """Bring the next charge nearer; what is left over counts for the one after it."""
     settle_charges(ints, reals, ability)

@@ -34,6 +34,7 @@ from node.engine.combat.kernels.layout import (
     DAMAGE_LIMIT,
     EVENT_DAMAGE,
     EVENT_RAW,
+    FAILS,
     FAILURE,
     FIRST_TARGET,
     FIXED,
@@ -80,10 +81,12 @@ from node.engine.combat.kernels.layout import (
     TICKS,
     TIMES_FORMULA,
     TOO_MUCH_DAMAGE,
+    TRAVEL_MS,
     VARIANCE,
     VARIANCE_STREAM,
 )
 from node.engine.combat.kernels.log import record
+from node.engine.combat.kernels.missiles import depart
 from node.engine.combat.kernels.pending import announce
 from node.engine.combat.kernels.philox import uniform
 from node.engine.combat.kernels.tallies import count_damage, tally
@@ -165,7 +168,7 @@ def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
         return
     roll = roll_attack(ints, effect)
     if fails(ints, reals, effect, roll):
-        miss(ints, reals, sums, effect)
+        conclude(ints, reals, sums, effect, 0.0, 0.0, FAILS)
         return
     source = ints[effect + SOURCE]
     dealt, chance = strength(evaluate, ints, reals, effect, ints[frame + FRAME_AURA])
@@ -177,20 +180,39 @@ def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
         dealt *= reals[taken + TAKEN_FACTOR]
         chance += reals[taken + TAKEN_CRIT]
     if ints[effect + VARIANCE_STREAM] != NOTHING:
-        roll = uniform(ints, ints[effect + VARIANCE_STREAM])
-        dealt *= 1.0 + reals[effect + VARIANCE] * (roll - 0.5)
+        spread = uniform(ints, ints[effect + VARIANCE_STREAM]) - 0.5
+        dealt *= 1.0 + reals[effect + VARIANCE] * spread
     raw = dealt
     if ints[effect + PHYSICAL]:
         dealt *= reals[ints[FIRST_TARGET] + ints[TARGET] * TARGET_SIZE + ARMOR_FACTOR]
     if glances(ints, reals, effect, roll):
         sums[tally(ints, source, ints[TARGET]) + GLANCES] += 1
         dealt *= reals[ints[effect + ATTACK_TABLE] + GLANCE_FACTOR]
-        land(ints, reals, sums, effect, dealt * 1000.0, raw, 0)
+        conclude(ints, reals, sums, effect, dealt * 1000.0, raw, 0)
         return
     is_crit = int(is_critical(ints, reals, effect, chance, roll))
     if is_crit:
         dealt *= reals[ints[effect + ACTOR] + CRIT_MULTIPLIER] * reals[source + CRIT_DAMAGE]
-    land(ints, reals, sums, effect, dealt * 1000.0, raw, is_crit)
+    conclude(ints, reals, sums, effect, dealt * 1000.0, raw, is_crit)
+
+
+@kernel
+def conclude(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    effect: int,
+    thousandths: float,
+    raw: float,
+    outcome: int,
+) -> None:
+    """Let what is decided happen now, or when its missile lands."""
+    if ints[effect + TRAVEL_MS] > 0:
+        depart(ints, reals, effect, thousandths, raw, outcome)
+    elif outcome == FAILS:
+        miss(ints, reals, sums, effect)
+    else:
+        land(ints, reals, sums, effect, thousandths, raw, outcome)
 
 
 @kernel

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actors import despawn, summon
+from node.engine.combat.kernels.actors import despawn, summon, think
 from node.engine.combat.kernels.amounts import whole
-from node.engine.combat.kernels.attacks import attack
-from node.engine.combat.kernels.auras import apply_aura, copy_aura, remove_stacks
-from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown
-from node.engine.combat.kernels.damage import hit, snapshot_of, take_snapshot
+from node.engine.combat.kernels.attacks import attack, miss
+from node.engine.combat.kernels.auras import apply_aura, copy_aura, instance, remove_stacks
+from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown, start_cooldown
+from node.engine.combat.kernels.damage import hit, land, snapshot_of, take_snapshot
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
@@ -30,8 +30,11 @@ from node.engine.combat.kernels.layout import (
     DRAIN,
     EFFECT_CONDITION,
     EFFECT_SIZE,
+    EVENT,
     EVENT_MASK,
+    EVENT_RAW,
     EXTRA_TICK,
+    FAILS,
     FAILURE,
     FINE,
     FIRST_TARGET,
@@ -41,36 +44,43 @@ from node.engine.combat.kernels.layout import (
     FRAME_TARGET,
     GAIN,
     HEARING,
+    IN_FLIGHT,
     KIND,
+    LANDS,
     LINK_SIZE,
     LISTENER,
     MAIN_TARGET,
     MAX_CHARGES,
+    MISSILE,
     NEEDS_TARGET,
     NO_FORMULA,
     NOTHING,
     NUMBER_LEAST,
     NUMBER_MOST,
-    NUMBER_VALUE,
     OBJECT,
     OTHER_BUNDLE,
-    PER_TARGET,
     PRESENT_NOW,
     REACH,
     REDUCE_COOLDOWN,
     REMOVE,
     RESET_COOLDOWN,
+    RESTORE,
+    SAVE,
+    SCALE,
     SPARES_OWN,
     SPREAD,
     STACKS,
+    START_COOLDOWN,
     STRIDE,
     SUMMON,
     TAKE_SNAPSHOT,
     TARGET,
     TARGET_SIZE,
     TARGETS,
+    THINK,
     TICK_BUNDLE,
 )
+from node.engine.combat.kernels.memory import number_place, restore, save
 from node.engine.combat.kernels.pending import push_in_turn, push_of, put_in_order, top
 from node.engine.combat.kernels.procs import attempt
 from node.engine.combat.kernels.resources import drain, gain
@@ -87,7 +97,11 @@ def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: In
     while frame != NOTHING and ints[FAILURE] == FINE:
         depth, cursor = ints[DEPTH], ints[frame + CURSOR]
         ints[TARGET] = ints[frame + FRAME_TARGET]
-        if ints[frame + HEARING]:
+        if ints[frame + HEARING] == LANDS:
+            ints[frame + CURSOR] = cursor + EFFECT_SIZE
+            touch_down(ints, reals, sums, cursor, frame)
+            put_in_order(ints, reals, depth)
+        elif ints[frame + HEARING]:
             ints[frame + CURSOR] = cursor + LINK_SIZE
             if ints[cursor + EVENT_MASK] & ints[frame + HEARING]:
                 attempt(evaluate, ints, reals, sums, ints[cursor + LISTENER], frame)
@@ -97,6 +111,19 @@ def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: In
             put_in_order(ints, reals, depth)
         frame = top(ints)
     ints[TARGET] = ints[MAIN_TARGET]
+
+
+@kernel
+def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int) -> None:
+    """Let a hit land that was on its way, if its target is still there."""
+    if ints[effect + MISSILE] != NOTHING:
+        ints[ints[effect + MISSILE] + IN_FLIGHT] -= 1
+        ints[CHANGED] = 1
+    if ints[frame + EVENT] == FAILS:
+        miss(ints, reals, sums, effect)
+    elif is_there(ints, ints[TARGET]):
+        raw = reals[frame + EVENT_RAW]
+        land(ints, reals, sums, effect, reals[frame + SCALE], raw, ints[frame + EVENT])
 
 
 @kernel
@@ -160,7 +187,7 @@ def carry_out_whole(  # noqa: PLR0913, PLR0917 - the plain-array wall
     elif kind == TAKE_SNAPSHOT:
         take_snapshot(evaluate, ints, reals, snapshot_of(ints, thing, NOTHING), thing)
     else:
-        change(ints, reals, sums, effect, amount, frame)
+        change(evaluate, ints, reals, sums, effect, amount, frame)
 
 
 @kernel
@@ -188,10 +215,16 @@ def carry_out_within(  # noqa: PLR0913, PLR0917 - the plain-array wall
 
 
 @kernel
-def change(  # noqa: PLR0913, PLR0917 - the plain-array wall
-    ints: Integers, reals: Reals, sums: Integers, effect: int, amount: int, frame: int
+def change(  # noqa: C901, PLR0913, PLR0917 - one branch per kind
+    evaluate: Evaluate,
+    ints: Integers,
+    reals: Reals,
+    sums: Integers,
+    effect: int,
+    amount: int,
+    frame: int,
 ) -> None:
-    """Change a resource, a cooldown or a pet by an amount, or wait for it."""
+    """Change a resource, a cooldown, a pet or what is remembered, or wait."""
     kind, thing = ints[effect + KIND], ints[effect + OBJECT]
     if kind == GAIN:
         gain(ints, reals, sums, thing, amount)
@@ -203,18 +236,20 @@ def change(  # noqa: PLR0913, PLR0917 - the plain-array wall
         add_charges(ints, reals, thing, amount)
     elif kind == RESET_COOLDOWN:
         add_charges(ints, reals, thing, ints[thing + MAX_CHARGES])
+    elif kind == START_COOLDOWN:
+        start_cooldown(ints, reals, thing)
+    elif kind == SAVE:
+        save(ints, reals, thing)
+    elif kind == RESTORE:
+        restore(evaluate, ints, reals, sums, thing)
+    elif kind == THINK:
+        think(ints, ints[effect + ACTOR])
     elif kind == SUMMON:
         summon(ints, reals, sums, thing, ints[effect + COUNT], amount)
     elif kind in (AFTER, ATTACK):
         carry_out_within(ints, reals, sums, effect, frame, amount)
     elif kind == DISMISS and ints[thing + ACTIVE]:
         despawn(ints, reals, sums, thing)
-
-
-@kernel
-def instance(ints: Integers, aura: int) -> int:
-    """Give the aura of the target in question, or the only one there is."""
-    return aura + ints[TARGET] * ints[aura + STRIDE]
 
 
 @kernel
@@ -242,7 +277,7 @@ def tick_once(ints: Integers, reals: Reals, effect: int, scale: float) -> None:
 def set_number(ints: Integers, reals: Reals, effect: int, value: float) -> None:
     """Set a number of the spec, or add to it."""
     number = ints[effect + OBJECT]
-    place = number + NUMBER_VALUE + ints[TARGET] * ints[number + PER_TARGET]
+    place = number_place(ints, number)
     if ints[effect + KIND] == ADD:
         value += reals[place]
     value = min(max(value, reals[number + NUMBER_LEAST]), reals[number + NUMBER_MOST])

@@ -28,7 +28,7 @@ from node.engine.combat.kernels.layout import (
     PENDING,
     WAITING_SIZE,
 )
-from node.engine.combat.kernels.pending import begin, put_in_order
+from node.engine.combat.kernels.pending import begin
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
@@ -69,7 +69,6 @@ def wait(ints: Integers) -> None:
 @kernel
 def resume(ints: Integers, reals: Reals) -> None:
     """Let everything that is due be carried out, in the order in which it came."""
-    depth = ints[DEPTH]
     while ints[LATER_COUNT] > 0:
         place = ints[LATER] + (ints[LATER_COUNT] - 1) * WAITING_SIZE
         if ints[place + DUE] > ints[NOW]:
@@ -77,7 +76,6 @@ def resume(ints: Integers, reals: Reals) -> None:
         ints[LATER_COUNT] -= 1
         frame = begin(ints, ints[place + CURSOR], ints[place + CURSOR_END], NOTHING)
         _copy(ints, reals, place, frame)
-    put_in_order(ints, reals, depth)
     wait(ints)
 
 

@@ -174,6 +174,8 @@ CHANNEL_AT_START = 23
 CHANNEL_BUNDLE = 24
 BETWEEN = 25  #: how long after a cast not even another charge can be used
 NOT_BEFORE = 26
+IN_FLIGHT = 28
+TRAVELS = 29  #: how long its missiles fly
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
@@ -221,6 +223,7 @@ FIRST_REAPPRAISED = 33  #: links to modifiers that are evaluated when it is appl
 END_REAPPRAISED = 34
 DURATION_FORMULA = 35
 EARS = 36
+ENDED = 39  #: when it was last lost
 # reals:
 PANDEMIC = 0
 KEPT = 1  #: a number that was given to it
@@ -393,6 +396,8 @@ SNAPSHOT_AT = 25  #: offset of its own snapshot, when no aura has it
 COUNT = 24
 ATTACK_TABLE = 26  #: NOTHING when it cannot fail
 ATTACK_STREAM = 27
+TRAVEL_MS = 28  #: how long after it is decided a hit lands
+MISSILE = 29  #: the ability whose missiles in flight are counted
 # reals:
 FLAT = 0
 PER_ATTACK_POWER = 1
@@ -401,7 +406,7 @@ VARIANCE = 3
 BASE_SPREAD = 4
 CRIT_CHANCE = 5  #: instead of every other chance, when it is not negative
 CRIT_ADDED = 6
-EFFECT_SIZE = 28
+EFFECT_SIZE = 30
 (
     DEAL,
     APPLY,
@@ -419,10 +424,12 @@ EFFECT_SIZE = 28
     ATTACK,
     AFTER,
     TAKE_SNAPSHOT,
+    START_COOLDOWN,
+    THINK,
     EXTRA_TICK,
     SET,
     ADD,
-) = range(19)
+) = range(21)
 FIRST_WITH_REAL = EXTRA_TICK  #: the first of those whose amount is not whole
 BY_NOTHING, BY_TARGET, BY_ALL = range(3)
 FORMULAS = (EFFECT_CONDITION, FORMULA, KEPT_FORMULA, SPAN_FORMULA, TIMES_FORMULA)
@@ -430,7 +437,7 @@ FORMULAS = (EFFECT_CONDITION, FORMULA, KEPT_FORMULA, SPAN_FORMULA, TIMES_FORMULA
 # What is being carried out: the effects of a bundle, or the links of who hears of an event. ints:
 CURSOR = 0
 CURSOR_END = 1
-HEARING = 2  #: the event whose listeners these are, 0 for effects
+HEARING = 2  #: the event whose listeners these are; 0 for effects, LANDS for a landing
 FRAME_TARGET = 3
 FRAME_AURA = 4  #: that ticks, ends or is meant
 EVENT = 5  #: what happened, for conditions
@@ -442,6 +449,25 @@ EVENT_RAW = 1
 FRAME_SIZE = 8
 DUE = 8  #: when what waits is carried out
 WAITING_SIZE = 9
+LANDS = -1
+FAILS = 2  #: the outcome of what misses; hits have 0, crits 1
+
+# What is remembered under a name. ints:
+FIRST_MEMORY = 0
+END_MEMORY = 1
+REMEMBERED_AT = 2
+IS_REMEMBERED = 3
+SLATE_SIZE = 4
+
+# How one thing was. ints:
+MEMORY_KIND = 0
+MEMORY_OF = 1
+MEMORY_COPY = 2  #: of an aura: one that nobody has
+MEMORY_AMOUNT = 3
+# reals:
+MEMORY_VALUE = 0
+MEMORY_SIZE = 4
+OF_AURA, OF_RESOURCE, OF_NUMBER = range(3)
 
 # From what happens to who listens. ints:
 LISTENER = 0

@@ -146,6 +146,16 @@ SPELLS = Family(
         "usable": flag("It could be cast now.", _usable),
         "range": amount("yards", "How far it reaches, 0 when its spec does not say.", _range),
         "in_range": flag("It reaches the target.", _in_range),
+        "travel_time": amount(
+            "seconds",
+            "How long its missiles fly, 0 when it throws none.",
+            lambda s: number(seconds(whole_of(s.entity, at.TRAVELS))),
+        ),
+        "in_flight": amount(
+            "count",
+            "Its missiles that are on their way.",
+            lambda s: number(as_real(whole_of(s.entity, at.IN_FLIGHT))),
+        ),
         "casts": amount(
             "count",
             "How often it was cast in this fight.",

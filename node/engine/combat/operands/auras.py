@@ -77,6 +77,13 @@ def _elapsed(subject: Subject) -> Term:
     return number(_while_up(subject, since), _while_up(subject, real(1.0)))
 
 
+def _inactive_for(subject: Subject) -> Term:
+    since = seconds(minus(NOW, _whole(subject, at.ENDED)))
+    return number(
+        choose(_is_up(subject), real(0.0), since), choose(_is_up(subject), real(0.0), real(1.0))
+    )
+
+
 def _refreshable(subject: Subject) -> Term:
     kept = times(real_at(_place(subject, at.PANDEMIC)), seconds(_whole(subject, at.SPAN)))
     margin = minus(_left(subject), kept)
@@ -122,6 +129,11 @@ _AURA = {
         lambda s: number(_while_up(s, seconds(_whole(s, at.LASTS)))),
     ),
     "elapsed": amount("seconds", "Since it was applied.", _elapsed),
+    "inactive_for": amount(
+        "seconds",
+        "Since it was lost, 0 while it is up; very long when it never was.",
+        _inactive_for,
+    ),
     "amount": amount("", "The number that its application gave it.", lambda s: number(_kept(s))),
     "at_max_stacks": flag(
         "It has the most stacks.",
