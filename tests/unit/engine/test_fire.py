@@ -174,3 +174,18 @@ def test_figures_of_the_oracle() -> None:
     assert pytest.approx(21_023.86) == POWER
     assert HITS["scorch"] == pytest.approx(18_680.0, abs=0.05)
     assert HITS["fireball"] == pytest.approx(33_097, abs=0.5)
+
+
+@pytest.mark.parametrize("talent", ["presence_of_mind", "living_bomb", "rune_of_power"])
+def test_a_talent_that_is_not_taken_is_not_used(talent: str) -> None:
+    """What it brings is never cast, and the others still are."""
+    config = default_config(FIRE)
+    config["player"]["talents"] = [name for name in config["player"]["talents"] if name != talent]
+    counters = run(config, 3)["counters"]
+
+    casts = {
+        name: counters[f"ability.{name}.casts"]
+        for name in default_config(FIRE)["player"]["talents"]
+    }
+    assert casts.pop(talent) == 0
+    assert all(casts.values())
