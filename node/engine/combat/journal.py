@@ -95,11 +95,26 @@ def _aura(event: str, verb: str) -> Callable[[Columns], tuple[str, About, str]]:
     def tell(columns: Columns) -> tuple[str, About, str]:
         stacks, until = columns[at.RECORD_AMOUNT], columns[at.RECORD_LEFT]
         lasts = until < at.NEVER
-        about = {"stacks": stacks, **({"until_ms": until} if lasts else {})}
+        about = {"stacks": stacks, **({"until_ms": until} if lasts else {}), **_on(columns)}
         ending = f", until {until / _MILLI:.3f}" if lasts else ""
-        return event, about, f"{{}} {verb} ({stacks} {_plural(stacks)}{ending})"
+        words = f"{{}}{_on_words(columns)} {verb} ({stacks} {_plural(stacks)}{ending})"
+        return event, about, words
 
     return tell
+
+
+def _removed(columns: Columns) -> tuple[str, About, str]:
+    return "remove", _on(columns), f"{{}}{_on_words(columns)} ends"
+
+
+def _on(columns: Columns) -> About:
+    target = columns[at.RECORD_TARGET]
+    return {} if target == at.NO_TARGET else {"target": target + 1}
+
+
+def _on_words(columns: Columns) -> str:
+    on = _on(columns)
+    return f" on target {on['target']}" if on else ""
 
 
 def _plural(stacks: int) -> str:
@@ -132,7 +147,7 @@ _EVENTS: dict[int, Callable[[Columns], tuple[str, About, str]]] = {
     at.AURA_APPLIED: _aura("apply", "begins"),
     at.AURA_REFRESHED: _aura("refresh", "is refreshed"),
     at.AURA_LOST_STACKS: _aura("lose_stacks", "loses stacks"),
-    at.AURA_REMOVED: _plain("remove", "{} ends"),
+    at.AURA_REMOVED: _removed,
     at.RESOURCE_GAINED: _resource("gain", "gains"),
     at.RESOURCE_SPENT: _resource("spend", "spends"),
     at.PROC_HAPPENED: _plain("proc", "{} procs"),
