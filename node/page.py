@@ -102,25 +102,32 @@ def _share_value(share: float, dps: float) -> str:
 
 
 def _sources(summary: Summary) -> str:
-    columns = (
+    columns = [
         "Ability", "DPS", "Casts", "Hits", "Ticks", "Average", "Least", "Most", "Crit", "Missed"
-    )  # fmt: skip
-    rows = [
-        (
-            called(one),
-            f"{one.dps:,.1f}",
-            _count(one.casts),
-            _count(one.hits),
-            _count(one.ticks),
-            f"{one.average:,.0f}",
-            f"{one.least:,.0f}",
-            f"{one.most:,.0f}",
-            percent(one.crits),
-            percent(one.misses) if one.misses else _NONE,
-        )
-        for one in summary.sources
-    ]
-    return table("Counts are per fight.", columns, rows)
+    ]  # fmt: skip
+    glances = any(one.glances for one in summary.sources)
+    rows = [_row(one, glances=glances) for one in summary.sources]
+    return table("Counts are per fight.", [*columns, *["Glanced"][: int(glances)]], rows)
+
+
+def _row(source: Source, *, glances: bool) -> tuple[str, ...]:
+    return (
+        called(source),
+        f"{source.dps:,.1f}",
+        _count(source.casts),
+        _count(source.hits),
+        _count(source.ticks),
+        f"{source.average:,.0f}",
+        f"{source.least:,.0f}",
+        f"{source.most:,.0f}",
+        percent(source.crits),
+        _part(source.misses),
+        *([_part(source.glances)] if glances else []),
+    )
+
+
+def _part(value: float) -> str:
+    return percent(value) if value else _NONE
 
 
 def _timeline(summary: Summary) -> str:

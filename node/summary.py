@@ -30,6 +30,7 @@ class Source:
     ticks: float
     crits: float  #: the part of hits and ticks that was critical
     misses: float  #: the part of attempts that missed
+    glances: float  #: the part of hits that glanced
     average: float
     least: float
     most: float
@@ -193,6 +194,7 @@ class Summary:
             ticks=ticks / self.iterations,
             crits=crits / max(1, hits + ticks),
             misses=misses / max(1, hits + ticks + misses),
+            glances=self._total(f"{prefix}.glances") / max(1, hits),
             average=damage / _MILLI / max(1, hits + ticks),
             least=int(extreme["min"]) / _MILLI,
             most=int(extreme["max"]) / _MILLI,

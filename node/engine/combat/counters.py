@@ -29,12 +29,9 @@ _SOURCE = {
     "glances": at.GLANCES,
     "damage_milli": at.DEALT,
 }
-_AURA = {
-    "uptime_ms": at.UPTIME,
-    "stack_ms": at.STACK_TIME,
-    "applications": at.APPLICATIONS,
-    "refreshes": at.REFRESHES,
-}
+_AURA_COUNTS = {"applications": at.APPLICATIONS, "refreshes": at.REFRESHES}
+_AURA = {"uptime_ms": at.UPTIME, "stack_ms": at.STACK_TIME, **_AURA_COUNTS}
+_REST = "target.rest"
 _RESOURCE = {
     "gained_milli": at.GAINED,
     "overflow_milli": at.OVERFLOW,
@@ -139,14 +136,22 @@ def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
     for unit in world.units.values():
         yield from _unit_places(unit)
     for name, instances in world.instances.items():
-        for instance in instances:
-            yield from _columns(f"aura.{name}", instance, _AURA)
+        yield from _aura_places(f"aura.{name}", instances)
     for name, proc in world.procs.items():
         yield from _columns(f"proc.{name}", proc, _PROC)
     for line in lines:
         if line.entity.ints[at.OPERATION] == at.CAST:
             yield f"line.{line.label}.fired", line.entity.offset + at.FIRED
     yield from world.timeline.places()
+
+
+def _aura_places(prefix: str, instances: list[Entity]) -> Iterator[tuple[str, int]]:
+    """Add up the aura over its targets, but not the time that it was up on several at once."""
+    uptime = at.UPTIME_ANYWHERE if len(instances) > 1 else at.UPTIME
+    yield f"{prefix}.uptime_ms", instances[0].offset + uptime
+    for instance in instances:
+        yield f"{prefix}.stack_ms", instance.offset + at.STACK_TIME
+        yield from _columns(prefix, instance, _AURA_COUNTS)
 
 
 def _unit_places(unit: Unit) -> Iterator[tuple[str, int]]:
@@ -167,6 +172,11 @@ def _places_of_targets(world: World) -> Iterator[tuple[str, int]]:
     for row, target in enumerate(_targets(world)):
         for name, tally in _tallies(world):
             yield from _columns(f"{target}.{name}", tally, _SOURCE, row * at.TALLY_SIZE)
+        for name, instances in world.instances.items():
+            for number, instance in enumerate(instances[1:] and instances):
+                if min(number, world.rows - 1) == row:
+                    columns = _AURA_COUNTS if target == _REST else _AURA
+                    yield from _columns(f"{target}.aura.{name}", instance, columns)
 
 
 def _extremes(world: World, column: int) -> Iterator[tuple[str, int]]:
@@ -187,8 +197,8 @@ def _targets(world: World) -> list[str]:
     count = world.config["target"].get("count", 1)
     if count == 1:
         return []
-    last = "rest" if count > world.rows else str(world.rows)
-    return [*(f"target.{number}" for number in range(1, world.rows)), f"target.{last}"]
+    last = _REST if count > world.rows else f"target.{world.rows}"
+    return [*(f"target.{number}" for number in range(1, world.rows)), last]
 
 
 def _columns(

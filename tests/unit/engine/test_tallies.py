@@ -28,7 +28,7 @@ def fight() -> dict[str, Any]:
         stats={"crit_rating": 3000},
         abilities={
             "bolt": {"effects": [strike(variance=0.5), {"apply": {"aura": "burn"}}]},
-            "wave": {"effects": [strike(area=True)], "cooldown": {"ms": 7000}},
+            "wave": {"effects": [{**strike(), "to": "all"}], "cooldown": {"ms": 7000}},
         },
         auras={
             "burn": {
@@ -136,3 +136,29 @@ def test_an_hour_has_no_more_parts_than_a_minute_may() -> None:
     parts = [name for name in long if name.startswith("timeline.") and name.endswith(".ms")]
     assert len(parts) == 150
     assert "timeline.24.ms" in parts
+
+
+def test_an_aura_of_several_targets_is_up_while_any_of_them_has_it() -> None:
+    """Four seconds on one and four on another, two of them together, are six in all."""
+    document = config(
+        30_000,
+        targets=2,
+        abilities={
+            "one": {"effects": [{"apply": {"aura": "mark"}}], "cooldown": {"ms": 60_000}},
+            "other": {
+                "effects": [{"apply": {"aura": "mark"}, "to": "others"}],
+                "cooldown": {"ms": 60_000},
+            },
+        },
+        auras={"mark": {"on": "target", "duration_ms": 4000, "stacks": 3}},
+        rotation=[{"cast": "one"}, {"cast": "other", "if": {">=": ["combat.time", 2]}}],
+    )
+
+    counted = run(document)["counters"]
+
+    assert counted["aura.mark.uptime_ms"] == 6000
+    assert counted["aura.mark.stack_ms"] == 8000
+    assert counted["aura.mark.applications"] == 2
+    for target in (1, 2):
+        assert counted[f"target.{target}.aura.mark.uptime_ms"] == 4000
+        assert counted[f"target.{target}.aura.mark.applications"] == 1

@@ -89,7 +89,10 @@ from node.engine.combat.kernels.layout import (
     TICK_HASTED,
     TICK_SLOT,
     TICKS_AT_START,
+    UP_ON,
+    UP_SINCE,
     UPTIME,
+    UPTIME_ANYWHERE,
     WHOLE_TICKS,
 )
 from node.engine.combat.kernels.log import record
@@ -130,11 +133,24 @@ def count_time(ints: Integers, sums: Integers, aura: int) -> None:
 
 
 @kernel
+def count_anywhere(ints: Integers, sums: Integers, aura: int, change: int) -> None:
+    """Add the time that any of several targets had the aura, when one more or less has it."""
+    first = aura - ints[aura + ON_TARGET] * ints[aura + STRIDE]
+    now = max(ints[NOW], 0)
+    if ints[first + UP_ON] > 0:
+        sums[first + UPTIME_ANYWHERE] += now - ints[first + UP_SINCE]
+    ints[first + UP_SINCE] = now
+    ints[first + UP_ON] += change
+
+
+@kernel
 def set_stacks(ints: Integers, reals: Reals, sums: Integers, aura: int, stacks: int) -> None:
     """Change the stacks and every stat that depends on them."""
     ints[CHANGED] = 1
     if stacks == ints[aura + STACKS] and ints[aura + FIRST_REAPPRAISED] == NOTHING:
         return
+    if ints[aura + STRIDE] and (stacks == 0) != (ints[aura + STACKS] == 0):
+        count_anywhere(ints, sums, aura, 1 if stacks else -1)
     ints[aura + STACKS] = stacks
     for link in range(ints[aura + FIRST_STAT], ints[aura + END_STAT], LINK_SIZE):
         refresh_stat(ints, reals, sums, ints[link + LISTENER])
@@ -368,7 +384,9 @@ def bring_back(  # noqa: PLR0913, PLR0917 - the plain-array wall
     if before == 0:
         reappraise(evaluate, ints, reals, aura)
     take_over(ints, reals, sums, copy, aura, shift)
-    record(ints, AURA_APPLIED, aura, ints[aura + ON_TARGET], ints[aura + STACKS], shift)
+    kind = AURA_REFRESHED if before else AURA_APPLIED
+    left = ints[aura + EXPIRES]
+    record(ints, kind, aura, ints[aura + ON_TARGET], ints[aura + STACKS], left)
     if before == 0:
         announce(ints, reals, aura + EARS, ON_APPLY, target_of(ints, aura), aura)
 

@@ -9,7 +9,7 @@ import numpy as np
 from node.engine.combat.kernels.actions import finish_cast
 from node.engine.combat.kernels.actors import arrive, despawn, swing
 from node.engine.combat.kernels.agenda import TIME_SHIFT, cancel, next_event, schedule, slot_of
-from node.engine.combat.kernels.auras import count_time, expire_aura, tick_aura
+from node.engine.combat.kernels.auras import count_anywhere, count_time, expire_aura, tick_aura
 from node.engine.combat.kernels.channels import tick_channel
 from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
@@ -71,6 +71,7 @@ from node.engine.combat.kernels.layout import (
     START_SLOT,
     SWING,
     TICK,
+    UP_ON,
     USABLE_FROM,
 )
 from node.engine.combat.kernels.openers import open_fight, wait_for_opener
@@ -239,6 +240,8 @@ def end(ints: Integers, reals: Reals, sums: Integers) -> None:
     for aura in range(ints[FIRST_AURA], ints[END_AURA], AURA_SIZE):
         if ints[aura + STACKS] > 0:
             count_time(ints, sums, aura)
+        if ints[aura + UP_ON] > 0:
+            count_anywhere(ints, sums, aura, 0)
     for resource in range(ints[FIRST_RESOURCE], ints[END_RESOURCE], RESOURCE_SIZE):
         settle(ints, reals, sums, resource)
     for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):

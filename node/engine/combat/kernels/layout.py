@@ -224,6 +224,8 @@ END_REAPPRAISED = 34
 DURATION_FORMULA = 35
 EARS = 36
 ENDED = 39  #: when it was last lost
+UP_ON = 40  #: how many targets have it; this and UP_SINCE only in the aura of the first target
+UP_SINCE = 41
 # reals:
 PANDEMIC = 0
 KEPT = 1  #: a number that was given to it
@@ -232,7 +234,8 @@ UPTIME = 0
 APPLICATIONS = 1
 REFRESHES = 2
 STACK_TIME = 3
-AURA_SIZE = 40
+UPTIME_ANYWHERE = 4  #: on one target or more; only in the aura of the first of several
+AURA_SIZE = 42
 
 # How an aura is refreshed, and what of its ticks a snapshot holds.
 RESET, PANDEMIC_CARRY, ROLLOVER, KEEP, EXTEND = range(5)
