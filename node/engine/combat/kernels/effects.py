@@ -92,7 +92,8 @@ if TYPE_CHECKING:
 @kernel
 def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
     """Carry out all that is pending and what it sets off."""
-    put_in_order(ints, reals, 0)
+    if ints[DEPTH] > 1:
+        put_in_order(ints, reals, 0)
     frame = top(ints)
     while frame != NOTHING and ints[FAILURE] == FINE:
         depth, cursor = ints[DEPTH], ints[frame + CURSOR]
@@ -108,7 +109,8 @@ def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: In
         else:
             ints[frame + CURSOR] = cursor + EFFECT_SIZE
             reach_out(evaluate, ints, reals, sums, cursor, frame)
-            put_in_order(ints, reals, depth)
+            if ints[DEPTH] > depth + 1:
+                put_in_order(ints, reals, depth)
         frame = top(ints)
     ints[TARGET] = ints[MAIN_TARGET]
 
