@@ -30,7 +30,7 @@ MOST_COPIES = 20  #: of one pet
 SCHOOLS = ("physical", "arcane", "fire", "frost", "holy", "nature", "shadow")
 ATTRIBUTES = ("agility", "strength", "intellect")
 EVENTS = (
-    *("cast_start", "cast"),
+    "cast",
     *("hit", "crit", "miss", "tick", "crit_tick"),
     *("apply", "refresh", "expire", "remove"),
     "start",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Document = Mapping[str, Any]
 
 ANY, FIGHT = "any", "fight"
-CAST_EVENTS = {"cast": at.ON_CAST, "cast_start": at.ON_CAST_START}
+CAST_EVENTS = {"cast": at.ON_CAST}
 DAMAGE_EVENTS = {
     "hit": at.ON_HIT,
     "crit": at.ON_CRIT,
