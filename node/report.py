@@ -55,7 +55,7 @@ def _headline(result: Mapping[str, Any], summary: Summary) -> Text:
 
 
 def begin_table(title: str, *columns: str) -> Table:
-    """Begin a table whose first column is text and whose others are numbers."""
+    """Begin a table whose first column is text, which may wrap, and whose others are numbers."""
     table = Table(
         title=title,
         title_justify="left",
@@ -64,7 +64,7 @@ def begin_table(title: str, *columns: str) -> Table:
         pad_edge=False,
     )
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+        table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)
     return table
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.fights import CombatPlan, Fights
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.kernels.agenda import LATEST
 from node.engine.combat.world import PLAYER
 from node.engine.protocol import LogLine, Replay
 
@@ -57,7 +58,7 @@ def log_lines(names: Mapping[int, Name], records: Records) -> Iterator[LogLine]:
 
 def spoken(name: str) -> str:
     """Give a name as people write it."""
-    return name.replace("_", " ").title()
+    return name.replace("_", " ").replace(".", " ").title()
 
 
 def _cast_begun(columns: Columns) -> tuple[str, About, str]:
@@ -94,7 +95,7 @@ def _missed(columns: Columns) -> tuple[str, About, str]:
 def _aura(event: str, verb: str) -> Callable[[Columns], tuple[str, About, str]]:
     def tell(columns: Columns) -> tuple[str, About, str]:
         stacks, until = columns[at.RECORD_AMOUNT], columns[at.RECORD_LEFT]
-        lasts = until < at.NEVER
+        lasts = until < LATEST
         about = {"stacks": stacks, **({"until_ms": until} if lasts else {}), **_on(columns)}
         ending = f", until {until / _MILLI:.3f}" if lasts else ""
         words = f"{{}}{_on_words(columns)} {verb} ({stacks} {_plural(stacks)}{ending})"

@@ -110,6 +110,19 @@ def test_a_log_reads_as_sentences() -> None:
     ]
 
 
+def test_an_aura_without_an_end_tells_none() -> None:
+    """What lasts to the end of the fight is not up until a certain moment."""
+    form = {"form": {"effects": [{"apply": {"aura": "form"}}], "cooldown": {"ms": 60_000}}}
+    document = config(
+        3000, abilities=form, auras={"form": {"on": "player"}}, rotation=[{"cast": "form"}]
+    )
+
+    line = next(line for line in replay(document).lines if line.event == "apply")
+
+    assert line.text == "Form begins (1 stack)"
+    assert line.about == {"name": "form", "stacks": 1}
+
+
 def test_a_line_of_the_log_is_an_object_for_programs() -> None:
     """It says who did what to whom, and how much."""
     pet = {"permanent": True, "swing": {"name": "bite", "period_ms": 9000, "effects": [strike()]}}

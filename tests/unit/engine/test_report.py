@@ -111,6 +111,14 @@ def test_a_wide_terminal_shows_more_of_each_ability() -> None:
     assert "Missed" not in "".join(shown())
 
 
+def test_a_long_name_is_wrapped_and_no_number_is_cut() -> None:
+    """On a narrow terminal names give way to figures."""
+    text = "\n".join(shown(width=60))
+
+    assert "…" not in text
+    assert "40.0 %" in text
+
+
 def test_pets_targets_and_procs_are_listed() -> None:
     """Pets with their damage, targets in their order, procs with their frequency."""
     assert row("Wolf")[1:] == ["66.7 %", "700.0", "100.0 %"]
