@@ -108,6 +108,18 @@ def test_what_an_effect_sets_off_comes_before_the_next_effect() -> None:
     assert found["ability.two.damage_milli"] == 2_000_000
 
 
+def test_a_cast_is_heard_after_its_effects() -> None:
+    """What listens to a cast changes nothing of what the cast does."""
+    found = once(
+        strike(),
+        auras={"might": {"on": "player", "modifies": [{"stat": "damage", "by": 1}]}},
+        triggers={"rage": {"on": {"spell": ["cast"]}, "effects": [apply("might")]}},
+    )
+
+    assert found["proc.rage.procs"] == 1
+    assert found["ability.spell.damage_milli"] == 1_000_000
+
+
 def test_auras_tell_what_happens_to_them() -> None:
     """Application, refresh, expiry and removal are heard apart."""
     names = ("apply", "refresh", "expire", "remove")
