@@ -44,7 +44,7 @@ def make_config(export: Export, engine: Engine, spec: str | None = None) -> Impo
     if export.talent_choices:
         reason = "choices by row are not looked up: list the talents by name in the config"
         unmapped.append(_unmapped(export.talent_choices, reason))
-    unmapped += _remarks(export, parts, chosen)
+    unmapped += _remarks(export, parts, chosen, base["spec"])
     places = {f"/player/{part}/{name}".rstrip("/"): one[1] for (part, name), one in parts.items()}
     return Imported(
         chosen,
@@ -119,14 +119,14 @@ def _unmapped(setting: Setting, reason: str) -> Unmapped:
     return Unmapped(setting.line, setting.text, reason)
 
 
-def _remarks(export: Export, parts: Parts, spec: str) -> list[Unmapped]:
+def _remarks(export: Export, parts: Parts, name: str, spec: Mapping[str, Any]) -> list[Unmapped]:
     """What a reader must know of the player as a whole; such remarks stand in no line."""
     remarks = []
     for part, what in (("stats", "sums of its gear"), ("talents", "talents that the spec knows")):
         if not any(key[0] == part for key in parts):
-            text = f"the profile has no {what}: those of {spec} itself are used"
+            text = f"the profile has no {what}: those of {name} itself are used"
             remarks.append(Unmapped(0, part, f"{text}; put your own into player.{part}"))
-    if any(key[0] == "stats" for key in parts):
+    if "base_stats" not in spec and any(key[0] == "stats" for key in parts):
         attributes = "base attributes of class, race and level"
         reason = "a profile holds the sums of the gear alone: add them to player.stats"
         remarks.append(Unmapped(0, attributes, reason))

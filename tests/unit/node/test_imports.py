@@ -72,6 +72,17 @@ def test_a_profile_without_stats_keeps_those_of_the_spec() -> None:
     assert any(one.text == "stats" and one.line == 0 for one in found.unmapped)
 
 
+@pytest.mark.parametrize("spec", spec_names())
+def test_base_attributes_are_asked_for_where_the_spec_does_not_bring_them(spec: str) -> None:
+    """A profile holds the sums of the gear; some specs state what class and race add to them."""
+    config = default_config(spec)["spec"]
+    text = f'{config.get("class", "hunter")}="A"\n# gear_haste_rating=5\n'
+    found = make_config(read_export(text), get_engine("combat"), spec)
+
+    asked = [one for one in found.unmapped if one.text.startswith("base attributes")]
+    assert len(asked) == (0 if "base_stats" in config else 1)
+
+
 def refusing(*pointers: str) -> CountingEngine:
     """An engine that refuses some places of a config, as long as they are there."""
 
