@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from node.engine.combat.image import Entity, IntArray
-    from node.engine.combat.rotation import Line
+    from node.engine.combat.script import Line
     from node.engine.combat.world import Unit, World
 
     Places = dict[str, list[int]]
@@ -38,6 +38,8 @@ _RESOURCE = {
     "spent_milli": at.SPENT,
     "capped_ms": at.CAPPED,
 }
+#: operations of a rotation that are done or carried out, not only read
+_COUNTED = (*range(at.CALL), at.ASSIGN)
 _PROC = {"attempts": at.ATTEMPTS, "procs": at.PROCS}
 _PET = {"uptime_ms": at.PRESENT, "summons": at.SUMMONS}
 
@@ -140,7 +142,7 @@ def _places(world: World, lines: list[Line]) -> Iterator[tuple[str, int]]:
     for name, proc in world.procs.items():
         yield from _columns(f"proc.{name}", proc, _PROC)
     for line in lines:
-        if line.entity.ints[at.OPERATION] == at.CAST:
+        if line.entity.ints[at.OPERATION] in _COUNTED:
             yield f"line.{line.label}.fired", line.entity.offset + at.FIRED
     yield from world.timeline.places()
 

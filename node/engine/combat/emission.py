@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.decisions import NO_FLIP
+from node.engine.combat.kernels.waking import NO_FLIP
 from node.engine.combat.nodes import EPSILON, SECOND
 
 if TYPE_CHECKING:

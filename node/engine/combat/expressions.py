@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.engine.combat import nodes
+from node.engine.combat.kernels import layout as at
 from node.engine.combat.operands import UnknownOperandError, operand
 from node.engine.combat.operators import OPERATORS, earliest
 from node.engine.combat.shapes import Report, join, json_type
@@ -18,6 +20,7 @@ from node.engine.combat.world import PLAYER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node.engine.combat.image import Entity
     from node.engine.combat.terms import Kind
     from node.engine.combat.world import World
 
@@ -40,6 +43,7 @@ class Expressions:
         in_spec: bool = False,
     ) -> None:
         self._world = world
+        self.numbers: Mapping[str, Entity] = {}  #: variables that lines of the rotation assign
         self._actor = actor
         self._in_spec = in_spec
         self._variables = variables
@@ -138,6 +142,11 @@ class Expressions:
             return UNKNOWN
         if name in self._known:
             return self._known[name]
+        if name in self.numbers:
+            value = nodes.real_of(self.numbers[name], at.NUMBER)
+            if isinstance(self._variables[name], bool):
+                return boolean(nodes.compare(">", value, nodes.real(0.5)))
+            return number(value)
         self._open.append(name)
         # what is wrong inside a variable is reported once, when the variable is checked
         report, self._report = self._report, Report()

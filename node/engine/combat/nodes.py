@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from node.engine.combat.kernels.decisions import NO_FLIP
+from node.engine.combat.kernels.waking import NO_FLIP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

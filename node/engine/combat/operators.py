@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.engine.combat import nodes
-from node.engine.combat.kernels.decisions import NO_FLIP
+from node.engine.combat.kernels.waking import NO_FLIP
 from node.engine.combat.nodes import EPSILON, Node, compare, crossing, real
 from node.engine.combat.terms import STEADY, Kind, Term, flips_of, minus
 

@@ -171,6 +171,8 @@ ABILITY = Object(
         "off_gcd": Flag(),
         "needs_gcd": Flag(),
         "travel": TRAVEL,
+        "while_moving": Flag(),
+        "item": Flag(),
         "cooldown": Object(
             {"ms": _DURATION},
             {"hasted": Flag(), "charges": Integer(1, 100), "between_ms": _DURATION, **_NOTES},

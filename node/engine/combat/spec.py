@@ -141,6 +141,7 @@ def _build_unit(world: World, unit: Unit) -> None:
         at.FIRST_LOOK: settings.get("first_look_ms", 0),
         at.LOOKS_AT: at.NEVER,
         at.GCD_ENDS: at.LONG_AGO,
+        at.MOVES_UNTIL: at.LONG_AGO,
         at.CAST_ENDS: at.LONG_AGO,
     }
     _build_swing(world, unit)
@@ -203,6 +204,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.GCD_MS: ability.get("gcd_ms", world.profile["gcd_ms"]),
         at.GCD_HASTED: int(ability.get("gcd_hasted", True)),
         at.OFF_GCD: int(off_gcd),
+        at.WHILE_MOVING: int(ability.get("while_moving", False)),
         at.WAITS_FOR_GCD: int(ability.get("needs_gcd", not off_gcd)),
         at.COOLDOWN: cooldown["ms"],
         at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),

@@ -100,6 +100,11 @@ class World:
         return yards
 
     @property
+    def trinkets(self) -> dict[int, str]:
+        """The abilities of the player's trinkets by slot."""
+        return dict(enumerate(self.config["player"].get("trinkets", ()), 1))
+
+    @property
     def pets(self) -> Document:
         """The pets of the spec, by name."""
         pets: Document = self.spec.get("pets", {})

@@ -143,7 +143,7 @@ def test_the_order_of_the_list_does_not_matter(reaction: int) -> None:
 def test_mistakes_are_reported_with_their_places() -> None:
     """Only casts, with a time that is not in the fight."""
     assert problems({"cast": "idle"}) == {
-        "/rotation/precombat/0": "an action of the precombat has 'cast' and 'at'"
+        "/rotation/precombat/0": "an action of the precombat has 'at'"
     }
     assert "/rotation/precombat/0/at" in problems({"cast": "idle", "at": 1})
     assert "/rotation/precombat/0/cast" in problems({"cast": "nothing", "at": -1})

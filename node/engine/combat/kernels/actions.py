@@ -9,18 +9,18 @@ import numpy as np
 from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.channels import start_channel
 from node.engine.combat.kernels.cooldowns import charge_ready_at, use_charge
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     BUNDLE,
     CAST_AT,
     CAST_BEGUN,
-    CAST_COST,
     CAST_DONE,
     CAST_ENDS,
     CAST_FACTOR,
     CAST_MS,
     CAST_SLOT,
+    CAST_TARGET,
     CASTER,
     CASTING,
     CASTS,
@@ -40,6 +40,7 @@ from node.engine.combat.kernels.layout import (
     HASTE,
     LAST_CAST,
     LAST_GCD_CASTS,
+    MOVES_UNTIL,
     NEVER,
     NO_TARGET,
     NOT_BEFORE,
@@ -51,6 +52,7 @@ from node.engine.combat.kernels.layout import (
     TARGET,
     USABLE_FROM,
     WAITS_FOR_GCD,
+    WHILE_MOVING,
 )
 from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import announce, push
@@ -98,9 +100,17 @@ def ready_at(ints: Integers, reals: Reals, ability: int) -> int:
         return NEVER
     if ints[ability + WAITS_FOR_GCD]:
         at = max(at, ints[caster + GCD_ENDS])
+    if ints[caster + MOVES_UNTIL] > at and is_held_by_moving(ints, reals, ability):
+        at = ints[caster + MOVES_UNTIL]
     if ints[ability + CHARGES] == 0 or ints[ability + RECHARGE_AT] <= ints[NOW]:
         at = max(at, charge_ready_at(ints, reals, ability))
     return max(at, ints[ability + USABLE_FROM], ints[ability + NOT_BEFORE])
+
+
+@kernel
+def is_held_by_moving(ints: Integers, reals: Reals, ability: int) -> bool:
+    """Tell whether one has to stand still to cast the ability."""
+    return not ints[ability + WHILE_MOVING] and cast_time(ints, reals, ability) > 0
 
 
 @kernel
@@ -127,10 +137,10 @@ def begin(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     """Start a cast, or finish it at once when it takes no time."""
     caster = ints[ability + CASTER]
     duration = cast_time(ints, reals, ability)
-    ints[caster + CAST_COST] = cost_of(ints, reals, ability)
     if not ints[ability + OFF_GCD]:
         ints[caster + GCD_ENDS] = ints[NOW] + gcd_of(ints, reals, ability)
     if duration > 0:
+        ints[caster + CAST_TARGET] = ints[TARGET]
         ints[caster + CASTING] = ability
         ints[caster + CAST_ENDS] = ints[NOW] + duration
         record(ints, CAST_BEGUN, ability, NO_TARGET, duration, 0)
@@ -141,11 +151,23 @@ def begin(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
 
 @kernel
 def finish_cast(ints: Integers, reals: Reals, sums: Integers, caster: int) -> None:
-    """Let a cast that took time take effect."""
+    """Let a cast that took time take effect, if it can still be paid for."""
     cancel(ints, ints[caster + CAST_SLOT])
     ability = ints[caster + CASTING]
     ints[caster + CASTING] = NOTHING
-    finish(ints, reals, sums, ability)
+    ints[TARGET] = ints[caster + CAST_TARGET]
+    if affordable_at(ints, reals, ability) <= ints[NOW]:
+        finish(ints, reals, sums, ability)
+    ints[CHANGED] = 1
+
+
+@rare
+def interrupt(ints: Integers, caster: int) -> None:
+    """Let a cast come to nothing; the GCD goes on."""
+    cancel(ints, ints[caster + CAST_SLOT])
+    ints[caster + CASTING] = NOTHING
+    ints[caster + CAST_ENDS] = ints[NOW]
+    ints[CHANGED] = 1
 
 
 @kernel
@@ -154,7 +176,8 @@ def finish(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     caster = ints[ability + CASTER]
     ints[CHANGED] = 1
     if ints[ability + COST_RESOURCE] != NOTHING:
-        spend(ints, reals, sums, ints[ability + COST_RESOURCE], ints[caster + CAST_COST])
+        cost = cost_of(ints, reals, ability)
+        spend(ints, reals, sums, ints[ability + COST_RESOURCE], cost)
     use_charge(ints, reals, ability)
     remember(ints, caster, ability)
     sums[ability + CASTS] += 1

@@ -17,6 +17,7 @@ from node.engine.combat.kernels.layout import (
     CAST_SLOT,
     CASTING,
     CHANGED,
+    CHANNEL_LOOK,
     CHANNEL_SLOT,
     CHANNELING,
     COPIES,
@@ -29,6 +30,8 @@ from node.engine.combat.kernels.layout import (
     FIRST_SWING,
     GCD_ENDS,
     LOOKS_AT,
+    MOVES_UNTIL,
+    MULTITASKS,
     NEVER,
     NO_TARGET,
     NOTHING,
@@ -94,11 +97,25 @@ def free_at(ints: Integers, actor: int) -> int:
 
 
 @kernel
+def is_busy(ints: Integers, actor: int) -> bool:
+    """Tell whether a cast or a channel holds an actor, and no tick lets it look up."""
+    if ints[actor + CASTING] != NOTHING:
+        return True
+    return ints[actor + CHANNELING] != NOTHING and not ints[actor + CHANNEL_LOOK]
+
+
+@kernel
 def look_later(ints: Integers, actor: int) -> None:
     """Let an actor with a reaction time that has nothing to do look again after it, once free."""
-    reaction = ints[actor + REACTION]
-    if reaction > 0:
-        look_at(ints, actor, max(ints[NOW] + reaction, free_at(ints, actor)))
+    at = ints[NOW] + ints[actor + REACTION]
+    if ints[actor + REACTION] == 0:
+        return
+    if not is_busy(ints, actor):
+        look_at(ints, actor, max(at, free_at(ints, actor)))
+    elif ints[actor + MULTITASKS]:
+        look_at(ints, actor, at)
+    elif ints[actor + CASTING] != NOTHING:
+        look_at(ints, actor, free_at(ints, actor))
 
 
 @kernel
@@ -114,6 +131,13 @@ def think(ints: Integers, actor: int) -> None:
     """Let an actor with a reaction time look that much later, whatever was planned."""
     if ints[actor + REACTION] > 0:
         look_at(ints, actor, ints[NOW] + ints[actor + REACTION])
+
+
+@kernel
+def start_moving(ints: Integers, actor: int, duration: int) -> None:
+    """Begin to move, or move on longer."""
+    ints[actor + MOVES_UNTIL] = max(ints[actor + MOVES_UNTIL], ints[NOW] + duration)
+    ints[CHANGED] = 1
 
 
 @kernel

@@ -12,7 +12,7 @@ import numpy as np
 
 from node.engine.combat.kernels.actors import look_at
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     CASTER,
     CHANGED,
@@ -26,6 +26,7 @@ from node.engine.combat.kernels.layout import (
     CHANNEL_MS,
     CHANNEL_PERIOD,
     CHANNEL_SLOT,
+    CHANNEL_TARGET,
     CHANNEL_TICK_AT,
     CHANNEL_TICKS,
     CHANNELING,
@@ -34,6 +35,7 @@ from node.engine.combat.kernels.layout import (
     NOTHING,
     NOW,
     SNAPSHOT_BUNDLE,
+    TARGET,
 )
 from node.engine.combat.kernels.log import record
 from node.engine.combat.kernels.pending import push
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
 
 
-@kernel
+@rare
 def start_channel(ints: Integers, reals: Reals, ability: int) -> None:
     """Begin to channel; haste and, if it is said so, power are those of this moment to the end."""
     caster = ints[ability + CASTER]
@@ -50,6 +52,7 @@ def start_channel(ints: Integers, reals: Reals, ability: int) -> None:
     if ints[ability + CHANNEL_HASTED]:
         period = max(1, int(np.rint(period / reals[caster + HASTE])))
     ints[caster + CHANNELING] = ability
+    ints[caster + CHANNEL_TARGET] = ints[TARGET]
     ints[caster + CHANNEL_PERIOD] = period
     ints[caster + CHANNEL_DONE] = 0
     ints[caster + CHANNEL_LOOK] = 0
@@ -70,6 +73,7 @@ def tick_channel(ints: Integers, reals: Reals, caster: int) -> None:
         cancel(ints, ints[caster + CHANNEL_SLOT])
     else:
         schedule(ints, ints[caster + CHANNEL_SLOT], ints[caster + CHANNEL_TICK_AT])
+    ints[TARGET] = ints[caster + CHANNEL_TARGET]
     push(ints, reals, ints[ability + CHANNEL_BUNDLE], 1.0)
     ints[caster + CHANNEL_LOOK] = 1
     look_at(ints, caster, ints[NOW])

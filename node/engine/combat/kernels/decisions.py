@@ -1,4 +1,4 @@
-"""The rotation: which line is next, doing it, and when to look again.
+"""Decisions: doing what the rotation says, and when to look again.
 
 An actor without a reaction time looks again whenever something changes, and when time alone may
 make a line eligible.  One with a reaction time looks at the end of a cast and of its GCD, a
@@ -7,19 +7,22 @@ reaction time after each of its swings, and as long as it finds nothing to do, a
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actions import affordable_at, begin, castable_at, ready_at
-from node.engine.combat.kernels.actors import free_at, look_at, look_later
+from node.engine.combat.kernels.actions import begin, interrupt
+from node.engine.combat.kernels.actors import free_at, is_busy, look_at, look_later, start_moving
 from node.engine.combat.kernels.agenda import cancel, schedule
+from node.engine.combat.kernels.auras import remove_aura
 from node.engine.combat.kernels.channels import end_channel, is_over
 from node.engine.combat.kernels.cooldowns import charge_ready_at
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import apart, kernel, rare
 from node.engine.combat.kernels.layout import (
     ACTIONS_AT_ONCE,
     ACTIONS_AT_ONCE_LIMIT,
     ACTIVE,
+    ACTS_IN_GCD,
+    CANCEL_BUFF,
+    CANCEL_CAST,
     CAST,
     CASTING,
     CHAINS,
@@ -28,192 +31,180 @@ from node.engine.combat.kernels.layout import (
     CHANNEL_LOOK,
     CHANNEL_TICKS,
     CHANNELING,
-    CONDITION,
+    CONTROL,
     DECIDE_SLOT,
-    END,
-    END_LINE,
+    DONE_AT,
     END_OFF_GCD,
     END_WATCHER,
     ENDLESS_ACTIONS,
     FAILED_AT,
     FAILURE,
     FIRED,
-    FIRST_LINE,
     FIRST_OFF_GCD,
     FIRST_WATCHER,
     GCD_ENDS,
     INTERRUPT,
-    JUMP,
     LAST_ACTION_AT,
-    LINE_ABILITY,
     LINE_CHOSEN,
-    LINE_SIZE,
+    LINE_HEADER,
+    LINE_OBJECT,
+    LINE_STATE,
     LINK_SIZE,
     LISTENER,
+    LOOKS_AT,
+    MOVE,
+    MULTITASKS,
     NEVER,
     NO_TARGET,
     NOTHING,
     NOW,
     OPERATION,
+    PARTS,
+    POSITION,
     QUEUE_SLOT,
-    QUEUE_WINDOW,
     QUEUED,
+    QUEUED_TARGET,
     REACTION,
-    WAKE,
+    RESET_SEQUENCE,
+    STRICT_SEQUENCE,
+    TARGET,
+    WAIT,
+    WAIT_UNTIL,
+    WAITS_UNTIL,
 )
+from node.engine.combat.kernels.lines import choose, is_castable, line_castable_from, value_of
 from node.engine.combat.kernels.log import record
+from node.engine.combat.kernels.waking import next_look
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
-
-
-ROUNDING_SLACK = 1e-3  #: milliseconds; without it a moment that rounding moved is seen late
-NO_FLIP = 1e15  #: what an expression answers that time alone does not change
-
-
-@kernel
-def holds(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> bool:
-    """Tell whether the condition of a line is true."""
-    return ints[line + CONDITION] < 0 or evaluate(ints[line + CONDITION], ints, reals) != 0.0
-
-
-@kernel
-def is_castable(ints: Integers, reals: Reals, actor: int, ability: int) -> bool:
-    """Tell whether an ability can be cast now, or soon enough to wait for it."""
-    if ready_at(ints, reals, ability) > ints[NOW] + ints[actor + QUEUE_WINDOW]:
-        return False
-    return affordable_at(ints, reals, ability) <= ints[NOW]
-
-
-@kernel
-def choose(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> int:
-    """Give the first eligible line, NOTHING when there is none."""
-    line = ints[actor + FIRST_LINE]
-    while line < ints[actor + END_LINE]:
-        operation = ints[line + OPERATION]
-        if operation == END:
-            return NOTHING
-        if operation == CAST:
-            castable = is_castable(ints, reals, actor, ints[line + LINE_ABILITY])
-            if castable and holds(evaluate, ints, reals, line):
-                return line
-        elif not holds(evaluate, ints, reals, line):
-            line = ints[line + JUMP]
-            continue
-        line += LINE_SIZE
-    return NOTHING
-
-
-@kernel
-def next_look(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> int:
-    """Give the first moment at which time alone may make a line eligible, when none is."""
-    line = ints[actor + FIRST_LINE]
-    wake = NEVER
-    while line < ints[actor + END_LINE]:
-        operation = ints[line + OPERATION]
-        if operation == END:
-            return wake
-        if operation == CAST:
-            at = castable_at(ints, reals, ints[line + LINE_ABILITY])
-            if at <= ints[NOW]:
-                at = flips_at(evaluate, ints, reals, line)
-            wake = min(wake, at)
-        else:
-            wake = min(wake, flips_at(evaluate, ints, reals, line))
-            if not holds(evaluate, ints, reals, line):
-                line = ints[line + JUMP]
-                continue
-        line += LINE_SIZE
-    return wake
-
-
-@kernel
-def flips_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> int:
-    """Give when a condition may change by the passing of time alone."""
-    if ints[line + WAKE] < 0:
-        return NEVER
-    left = evaluate(ints[line + WAKE], ints, reals)
-    if left >= NO_FLIP:
-        return NEVER
-    return ints[NOW] + max(1, ceil(left - ROUNDING_SLACK))
 
 
 @kernel
 def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int) -> None:
     """Do what the rotation says, or nothing, and set when to look again."""
     cancel(ints, ints[actor + DECIDE_SLOT])
-    if ints[actor + CASTING] != NOTHING:
-        look_later(ints, actor)
-        return
-    if ints[actor + CHANNELING] != NOTHING:
-        if not is_cut(evaluate, ints, reals, actor):
-            return
+    if ints[actor + CHANNEL_LOOK] and is_cut(evaluate, ints, reals, sums, actor):
         end_channel(ints, actor)
         if ints[actor + REACTION] > 0 and ints[actor + GCD_ENDS] > ints[NOW]:
             look_at(ints, actor, ints[actor + GCD_ENDS])
             return
-    line = choose(evaluate, ints, reals, actor)
+    line = NOTHING
+    if is_able(ints, actor):
+        line = choose(evaluate, ints, reals, sums, actor)
     if line == NOTHING:
-        if ints[actor + REACTION] == 0:
-            schedule(ints, ints[actor + DECIDE_SLOT], next_look(evaluate, ints, reals, actor))
         look_later(ints, actor)
+        if ints[actor + REACTION] == 0 and is_able(ints, actor):
+            schedule(ints, ints[actor + DECIDE_SLOT], next_look(evaluate, ints, reals, actor))
         return
     guard(ints, line)
-    at = ready_at(ints, reals, ints[line + LINE_ABILITY])
-    if at > ints[NOW]:
-        ints[actor + QUEUED] = line
-        schedule(ints, ints[actor + QUEUE_SLOT], at)
-        look_later(ints, actor)
-    else:
-        perform(ints, reals, sums, actor, line)
+    if ints[line + OPERATION] == CAST:
+        at = line_castable_from(ints, reals, actor, line)
+        if at > ints[NOW]:
+            ints[actor + QUEUED] = line
+            ints[actor + QUEUED_TARGET] = ints[TARGET]
+            schedule(ints, ints[actor + QUEUE_SLOT], at)
+            look_later(ints, actor)
+            return
+    perform(evaluate, ints, reals, sums, actor, line)
 
 
 @kernel
-def is_cut(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> bool:
+def is_able(ints: Integers, actor: int) -> bool:
+    """Tell whether an actor can do anything besides what it casts or channels."""
+    return ints[actor + MULTITASKS] != 0 or not is_busy(ints, actor)
+
+
+@rare
+def is_cut(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int) -> bool:
     """Tell whether a channel ends here: it is over, or its line lets go and there is more to do."""
-    if not ints[actor + CHANNEL_LOOK]:
-        return False
-    ints[actor + CHANNEL_LOOK] = 0
     if is_over(ints, actor):
         return True
     line = ints[actor + CHANNEL_LINE]
     test = ints[line + INTERRUPT]
-    if test < 0 or evaluate(test, ints, reals) == 0.0:
-        return False
-    chosen = choose(evaluate, ints, reals, actor)
-    if chosen == NOTHING:
-        return False
-    is_same = ints[chosen + LINE_ABILITY] == ints[actor + CHANNELING]
-    return not is_same or ints[line + CHAINS] != 0
+    cut = False
+    if test >= 0 and evaluate(test, ints, reals) != 0.0:
+        chosen = choose(evaluate, ints, reals, sums, actor)
+        same = chosen != NOTHING and ints[chosen + LINE_OBJECT] == ints[actor + CHANNELING]
+        cut = chosen != NOTHING and (not same or ints[line + CHAINS] != 0)
+    ints[actor + CHANNEL_LOOK] = 0
+    return cut
 
 
-@kernel
-def perform(ints: Integers, reals: Reals, sums: Integers, actor: int, line: int) -> None:
+@apart
+def perform(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int, line: int
+) -> None:
     """Do what a line says; what needs no time lets an actor look again at once."""
     sums[line + FIRED] += 1
     record(ints, LINE_CHOSEN, line, NO_TARGET, 0, 0)
-    if ints[ints[line + LINE_ABILITY] + CHANNEL_TICKS] > 0:
+    ints[actor + LOOKS_AT] = ints[NOW]
+    if ints[line + LINE_STATE] != NOTHING:
+        ints[ints[line + LINE_STATE] + DONE_AT] = ints[NOW]
+    if ints[line + LINE_HEADER] != NOTHING:
+        advance(ints, actor, ints[line + LINE_HEADER])
+    if ints[line + OPERATION] != CAST:
+        act(evaluate, ints, reals, sums, actor, line)
+        look_at(ints, actor, ints[actor + LOOKS_AT])
+        return
+    ability = ints[line + LINE_OBJECT]
+    if ints[ability + CHANNEL_TICKS] > 0:
         ints[actor + CHANNEL_LINE] = line
-    begin(ints, reals, sums, ints[line + LINE_ABILITY])
-    if ints[actor + CHANNELING] == NOTHING and ints[actor + REACTION] > 0:
-        busy = ints[actor + CASTING] != NOTHING
-        look_at(ints, actor, free_at(ints, actor) if busy else ints[NOW])
+    begin(ints, reals, sums, ability)
+    began = ints[actor + CASTING] == ability
+    if began and ints[actor + MULTITASKS]:
+        look_at(ints, actor, ints[NOW])
+    elif ints[actor + REACTION] > 0 and ints[ability + CHANNEL_TICKS] == 0:
+        look_at(ints, actor, free_at(ints, actor) if began else ints[NOW])
 
 
-@kernel
-def cast_queued(ints: Integers, reals: Reals, sums: Integers, actor: int) -> None:
+@rare
+def advance(ints: Integers, actor: int, header: int) -> None:
+    """Go on in a sequence or schedule; an actor keeps to a strict one until its end."""
+    state = ints[header + LINE_STATE]
+    ints[state + POSITION] += 1
+    if ints[header + OPERATION] == STRICT_SEQUENCE:
+        ints[actor + CONTROL] = header
+        if ints[state + POSITION] == ints[header + PARTS]:
+            ints[state + POSITION] = 0
+            ints[actor + CONTROL] = NOTHING
+
+
+@rare
+def act(  # noqa: PLR0913, PLR0917 - the plain-array wall
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int, line: int
+) -> None:
+    """Do what a line says that is no cast."""
+    operation, thing = ints[line + OPERATION], ints[line + LINE_OBJECT]
+    if operation == WAIT:
+        ints[actor + CONTROL] = line
+        ints[actor + WAITS_UNTIL] = ints[NOW] + value_of(evaluate, ints, reals, line)
+        ints[actor + LOOKS_AT] = ints[actor + WAITS_UNTIL]
+    elif operation == WAIT_UNTIL:
+        ints[actor + CONTROL] = line
+    elif operation == CANCEL_BUFF:
+        remove_aura(ints, reals, sums, thing)
+    elif operation == CANCEL_CAST:
+        interrupt(ints, actor)
+        if ints[actor + CHANNELING] != NOTHING:
+            end_channel(ints, actor)
+    elif operation == MOVE:
+        start_moving(ints, actor, value_of(evaluate, ints, reals, line))
+    elif operation == RESET_SEQUENCE:
+        ints[thing + POSITION] = 0
+
+
+@rare
+def cast_queued(
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int
+) -> None:
     """Cast what waited to be ready, if nothing came in between."""
     cancel(ints, ints[actor + QUEUE_SLOT])
     line = ints[actor + QUEUED]
-    castable = castable_at(ints, reals, ints[line + LINE_ABILITY]) <= ints[NOW]
-    if castable and is_free(ints, actor):
-        perform(ints, reals, sums, actor, line)
-
-
-@kernel
-def is_free(ints: Integers, actor: int) -> bool:
-    """Tell whether neither a cast nor a channel holds an actor."""
-    return ints[actor + CASTING] == NOTHING and ints[actor + CHANNELING] == NOTHING
+    ready = line_castable_from(ints, reals, actor, line) <= ints[NOW]
+    if ready and not is_busy(ints, actor) and is_castable(ints, reals, actor, line):
+        ints[TARGET] = ints[actor + QUEUED_TARGET]
+        perform(evaluate, ints, reals, sums, actor, line)
 
 
 @kernel
@@ -236,11 +227,14 @@ def look_again(ints: Integers, reals: Reals) -> None:
     ints[CHANGED] = 0
     for link in range(ints[FIRST_WATCHER], ints[END_WATCHER], LINK_SIZE):
         actor = ints[link + LISTENER]
-        if ints[actor + ACTIVE] and is_free(ints, actor):
-            at = ints[actor + GCD_ENDS]
-            if at > ints[NOW]:
-                at = min(at, off_gcd_ready_at(ints, reals, actor))
-            schedule(ints, ints[actor + DECIDE_SLOT], max(at, ints[NOW], 0))
+        if not ints[actor + ACTIVE] or not is_able(ints, actor):
+            continue
+        at = ints[actor + GCD_ENDS]
+        if ints[actor + ACTS_IN_GCD]:
+            at = ints[NOW]
+        elif at > ints[NOW]:
+            at = min(at, off_gcd_ready_at(ints, reals, actor))
+        schedule(ints, ints[actor + DECIDE_SLOT], max(at, ints[NOW], 0))
 
 
 @kernel

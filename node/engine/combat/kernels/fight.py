@@ -36,6 +36,7 @@ from node.engine.combat.kernels.layout import (
     END_ACTOR,
     END_AURA,
     END_RESOURCE,
+    END_STATE,
     ENTITY,
     EVENTS,
     EXPIRE,
@@ -46,6 +47,7 @@ from node.engine.combat.kernels.layout import (
     FIRST_ACTOR,
     FIRST_AURA,
     FIRST_RESOURCE,
+    FIRST_STATE,
     HANDLER,
     HEALTH_BELOW,
     HEARD,
@@ -97,67 +99,40 @@ def simulate(  # noqa: PLR0913, PLR0917 - the plain-array wall
     length: Integers,
 ) -> int:
     """Simulate one fight per element of `damage`, and give how many were finished."""
-    return fights(
-        evaluate,
-        columns(fresh_ints),
-        columns(fresh_reals),
-        columns(ints),
-        columns(reals),
-        columns(sums),
-        len(ints),
-        seed,
-        first,
-        damage,
-        length,
-    )
-
-
-@kernel
-def fights(  # noqa: PLR0913, PLR0917 - the plain-array wall
-    evaluate: Evaluate,
-    fresh_ints: Integers,
-    fresh_reals: Reals,
-    ints: Integers,
-    reals: Reals,
-    sums: Integers,
-    size: int,
-    seed: int,
-    first: int,
-    damage: Integers,
-    length: Integers,
-) -> int:
-    """Simulate the fights one after the other."""
-    changeable = fresh_ints[CHANGEABLE_END]
+    # every function that calls another is compiled with all of it, so that few lie above the rest
+    i, r, s = columns(ints), columns(reals), columns(sums)
     for number in range(len(damage)):
-        for place in range(changeable):
-            ints[place] = fresh_ints[place]
-            reals[place] = fresh_reals[place]
-        ints[LOG_END] = size
-        ints[SEED] = seed
-        ints[ITERATION] = first + number
-        fight(evaluate, ints, reals, sums)
-        if ints[FAILURE] != FINE:
+        renew(columns(fresh_ints), columns(fresh_reals), i, r)
+        i[LOG_END] = len(ints)
+        i[SEED] = seed
+        i[ITERATION] = first + number
+        start(i, r, s)
+        key = next_event(i)
+        while (key >> TIME_SHIFT) <= i[LENGTH] and i[FAILURE] == FINE:
+            i[NOW] = key >> TIME_SHIFT
+            s[EVENTS] += 1
+            follow_time(i, s)
+            handle(evaluate, i, r, s, slot_of(i, key))
+            carry_out_pending(evaluate, i, r, s)
+            look_again(i, r)
+            key = next_event(i)
+        if i[FAILURE] != FINE:
             return number
-        damage[number] = ints[DAMAGE_DONE]
-        length[number] = ints[LENGTH]
+        end(i, r, s)
+        damage[number] = i[DAMAGE_DONE]
+        length[number] = i[LENGTH]
     return len(damage)
 
 
 @kernel
-def fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
-    """Play every event up to and including the last millisecond."""
-    start(ints, reals, sums)
-    key = next_event(ints)
-    while (key >> TIME_SHIFT) <= ints[LENGTH] and ints[FAILURE] == FINE:
-        ints[NOW] = key >> TIME_SHIFT
-        sums[EVENTS] += 1
-        follow_time(ints, sums)
-        handle(evaluate, ints, reals, sums, slot_of(ints, key))
-        carry_out_pending(evaluate, ints, reals, sums)
-        look_again(ints, reals)
-        key = next_event(ints)
-    if ints[FAILURE] == FINE:
-        end(ints, reals, sums)
+def renew(fresh_ints: Integers, fresh_reals: Reals, ints: Integers, reals: Reals) -> None:
+    """Let everything that a fight changes be as it was before."""
+    for place in range(fresh_ints[CHANGEABLE_END]):
+        ints[place] = fresh_ints[place]
+        reals[place] = fresh_reals[place]
+    for place in range(fresh_ints[FIRST_STATE], fresh_ints[END_STATE]):
+        ints[place] = fresh_ints[place]
+        reals[place] = fresh_reals[place]
 
 
 @kernel
@@ -210,7 +185,7 @@ def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slo
     elif handler == FINISH_CAST:
         finish_cast(ints, reals, sums, entity)
     elif handler == CAST_QUEUED:
-        cast_queued(ints, reals, sums, entity)
+        cast_queued(evaluate, ints, reals, sums, entity)
     elif handler == OPEN:
         open_fight(evaluate, ints, reals, sums)
     elif handler == DESPAWN:

@@ -84,6 +84,11 @@ def kernel(function: Function) -> Function:
     return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
 
 
+def apart(function: Function) -> Function:
+    """Compile a function apart from its callers, because it is large or they are many."""
+    return rare(function)
+
+
 def rare(function: Function) -> Function:
     """Compile a function that compiled code seldom calls, apart from its callers."""
     return cast(

@@ -44,6 +44,8 @@ END_RESOURCE = 28
 FIRST_ACTOR = 29
 END_ACTOR = 30
 CHANGEABLE_END = 31  #: what lies before this offset is fresh in every fight
+FIRST_STATE = 46  #: and what the rotations remember
+END_STATE = 47
 LAST_ROW = 32  #: of every tally: what more targets than rows suffer is counted together
 BUCKET = 33  #: where the damage of this part of the fight is added up
 BUCKET_ENDS = 34
@@ -98,7 +100,6 @@ GCD_ENDS = 13
 GCD_FLOOR = 14
 CAST_ENDS = 15
 CASTING = 16
-CAST_COST = 17
 FIRST_OWN_ABILITY = 18
 END_OWN_ABILITY = 19
 FIRST_OWN_RESOURCE = 20
@@ -112,6 +113,14 @@ QUEUED = 27  #: the line whose ability waits to be ready
 LOOKS_AT = 28  #: when it looks again, if it does not look at once
 COPIES = 29  #: of the first copy: how many there are, one behind the other
 FIRST_LOOK = 30  #: how long after its arrival it acts
+CONTROL = 48  #: the line that it keeps to, NOTHING when it looks at all
+WAITS_UNTIL = 49
+MOVES_UNTIL = 50
+MULTITASKS = 51  #: whether it may do something while casting
+CAST_TARGET = 52
+QUEUED_TARGET = 53
+ACTS_IN_GCD = 54  #: whether lines that are no casts have to be looked at while the GCD runs
+CHANNEL_TARGET = 55
 KEEPS_SWING = 31  #: whether a change of speed counts from the next swing on
 BEAT_SLOT = 32
 BEAT_MS = 33  #: how often changes of the owner reach a pet; 0: at once
@@ -140,7 +149,7 @@ PACE_SEEN = 8
 # sums:
 PRESENT = 0
 SUMMONS = 1
-ACTOR_SIZE = 52
+ACTOR_SIZE = 60
 
 # What hears what an entity does: triggers. ints, from the first column of what has ears:
 FIRST_LINK = 0
@@ -176,6 +185,7 @@ BETWEEN = 25  #: how long after a cast not even another charge can be used
 NOT_BEFORE = 26
 IN_FLIGHT = 28
 TRAVELS = 29  #: how long its missiles fly
+WHILE_MOVING = 30
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
@@ -482,17 +492,39 @@ ON_START = 2048
 
 # A line of the rotation. ints:
 OPERATION = 0
-LINE_ABILITY = 1
+LINE_OBJECT = 1  #: the ability, aura, resource or number that it is about
 CONDITION = 2
 WAKE = 3
-JUMP = 4  #: where to go on when the condition of a list is false
-LINE_AT = 5  #: of the precombat: when its time comes
-INTERRUPT = 6  #: the condition that cuts the channel
-CHAINS = 7  #: whether the same channel may cut it
+JUMP = 4  #: where to go on when the condition of a list is false, or behind a sequence
+LINE_STATE = 5
+LINE_CD = 6  #: how long it is not eligible after it was done
+MULTITASKED = 7  #: whether it may be done while casting
+LINE_NEEDS_GCD = 8  #: whether the GCD must be free even if the ability ignores it
+AIM = 9  #: how it finds its target
+AIM_VALUE = 10  #: expression that targets are compared by
+AIM_AT = 11  #: the number of a target, or how many are looked at
+LINE_VALUE = 12  #: expression for a time, an amount or what a number is set to
+VALUE_WAKE = 13
+LINE_HEADER = 14  #: of the sequence that it is part of
+PARTS = 15  #: how many lines of a sequence follow, or how often a scheduled one may be done
+FOR_NEXT = 16  #: whether it pools for the line behind it
+LINE_AT = 17  #: of the precombat: when its time comes
+INTERRUPT = 18  #: the condition that cuts the channel
+CHAINS = 19  #: whether the same channel may cut it
 # sums:
 FIRED = 0
-LINE_SIZE = 8
-CAST, CALL, END = 0, 1, 2
+LINE_SIZE = 20
+# Lines of the first group are done; the others say which of those around them may be.
+CAST, WAIT, WAIT_UNTIL, CANCEL_BUFF, CANCEL_CAST, MOVE, RESET_SEQUENCE = range(7)
+CALL, END, POOL, ASSIGN, SEQUENCE, STRICT_SEQUENCE, SCHEDULE = range(7, 14)
+AT_MAIN, AT_NUMBER, AT_ANY, AT_LEAST, AT_GREATEST, AT_FIRST = range(6)
+
+# What a rotation remembers. ints:
+POSITION = 0  #: how much of a sequence or schedule is done
+DONE_AT = 1
+# reals:
+NUMBER = 0
+STATE_SIZE = 2
 
 # A timer of the agenda. ints:
 HANDLER = 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actions import castable_at
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.decisions import holds, is_free, perform
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.decisions import perform
+from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     END_OPENER,
-    LINE_ABILITY,
     LINE_AT,
     LINE_SIZE,
     NEXT_OPENER,
@@ -18,6 +16,7 @@ from node.engine.combat.kernels.layout import (
     OPENER_SLOT,
     PLAYER,
 )
+from node.engine.combat.kernels.lines import is_eligible, line_castable_from
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
@@ -32,12 +31,12 @@ def wait_for_opener(ints: Integers) -> None:
         schedule(ints, ints[OPENER_SLOT], ints[ints[NEXT_OPENER] + LINE_AT])
 
 
-@kernel
+@rare
 def open_fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers) -> None:
     """Do what a line of the precombat says, if it can be done at its time; else it is left out."""
     line, player = ints[NEXT_OPENER], ints[PLAYER]
-    castable = castable_at(ints, reals, ints[line + LINE_ABILITY]) <= ints[NOW]
-    if castable and is_free(ints, player) and holds(evaluate, ints, reals, line):
-        perform(ints, reals, sums, player, line)
+    at = line_castable_from(ints, reals, player, line)
+    if at <= ints[NOW] and is_eligible(evaluate, ints, reals, player, line):
+        perform(evaluate, ints, reals, sums, player, line)
     ints[NEXT_OPENER] = line + LINE_SIZE
     wait_for_opener(ints)
