@@ -43,7 +43,10 @@ def log_lines(names: Mapping[int, Name], records: Records) -> Iterator[LogLine]:
         kind = columns[at.RECORD_KIND]
         name = names[columns[at.RECORD_SUBJECT]]
         if kind == at.LINE_CHOSEN:
-            chosen = name.text
+            if columns[at.RECORD_AMOUNT] == at.CAST:
+                chosen = name.text
+            else:
+                yield _followed(columns, name.text)
             continue
         event, about, words = _EVENTS[kind](columns)
         by: About = {} if name.owner == PLAYER else {"by": name.owner}
@@ -54,6 +57,11 @@ def log_lines(names: Mapping[int, Name], records: Records) -> Iterator[LogLine]:
         if chosen and kind in {at.CAST_BEGUN, at.CAST_DONE}:
             about["line"], text, chosen = chosen, f"{text} [{chosen}]", ""
         yield LogLine(columns[at.RECORD_TIME], event, text, {"name": name.text, **by, **about})
+
+
+def _followed(columns: Columns, line: str) -> LogLine:
+    """Tell of a line of the rotation that is no cast."""
+    return LogLine(columns[at.RECORD_TIME], "line", f"follows {line}", {"line": line})
 
 
 def spoken(name: str) -> str:
@@ -138,6 +146,7 @@ def _plain(event: str, words: str) -> Callable[[Columns], tuple[str, About, str]
 _EVENTS: dict[int, Callable[[Columns], tuple[str, About, str]]] = {
     at.CAST_BEGUN: _cast_begun,
     at.CAST_DONE: _plain("cast", "casts {}"),
+    at.CAST_CUT: _plain("cast_cut", "breaks off {}"),
     at.CHANNEL_BEGUN: _channel_begun,
     at.CHANNEL_ENDED: _channel_ended,
     at.HIT: _damage("hit", "hits", crit=False),

@@ -154,3 +154,23 @@ def test_a_channel_tells_its_ticks() -> None:
         *["Drain ticks on target 1 for 1,000"] * 3,
         "ends Drain (3 of 3 ticks)",
     ]
+
+
+def test_what_is_no_cast_is_told_by_its_line() -> None:
+    """A line that waits or breaks off a cast stands in the log by its name."""
+    document = config(
+        3000,
+        abilities={"bolt": {"cast_ms": 2000, "effects": [strike()]}},
+        rotation=[
+            {"cancel_cast": True, "if": {">": ["combat.time", 1]}, "while_casting": True},
+            {"cast": "bolt"},
+        ],
+    )
+
+    told = [(line.event, line.text) for line in replay(document).lines][1:4]
+
+    assert told == [
+        ("cast_start", "begins Bolt (2.000 s) [actions.1.bolt]"),
+        ("line", "follows actions.0.cancel_cast"),
+        ("cast_cut", "breaks off Bolt"),
+    ]

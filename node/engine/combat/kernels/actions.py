@@ -15,6 +15,7 @@ from node.engine.combat.kernels.layout import (
     BUNDLE,
     CAST_AT,
     CAST_BEGUN,
+    CAST_CUT,
     CAST_DONE,
     CAST_ENDS,
     CAST_FACTOR,
@@ -165,6 +166,8 @@ def finish_cast(ints: Integers, reals: Reals, sums: Integers, caster: int) -> No
 def interrupt(ints: Integers, caster: int) -> None:
     """Let a cast come to nothing; the GCD goes on."""
     cancel(ints, ints[caster + CAST_SLOT])
+    if ints[caster + CASTING] != NOTHING:
+        record(ints, CAST_CUT, ints[caster + CASTING], NO_TARGET, 0, 0)
     ints[caster + CASTING] = NOTHING
     ints[caster + CAST_ENDS] = ints[NOW]
     ints[CHANGED] = 1

@@ -137,7 +137,7 @@ def perform(  # noqa: PLR0913, PLR0917 - the plain-array wall
 ) -> None:
     """Do what a line says; what needs no time lets an actor look again at once."""
     sums[line + FIRED] += 1
-    record(ints, LINE_CHOSEN, line, NO_TARGET, 0, 0)
+    record(ints, LINE_CHOSEN, line, NO_TARGET, ints[line + OPERATION], 0)
     ints[actor + LOOKS_AT] = ints[NOW]
     if ints[line + LINE_STATE] != NOTHING:
         ints[ints[line + LINE_STATE] + DONE_AT] = ints[NOW]

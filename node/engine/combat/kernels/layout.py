@@ -584,4 +584,5 @@ RECORD_SIZE = 6
     LINE_CHOSEN,
     CHANNEL_BEGUN,
     CHANNEL_ENDED,
-) = range(1, 20)
+    CAST_CUT,
+) = range(1, 21)
