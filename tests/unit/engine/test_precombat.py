@@ -156,3 +156,15 @@ def test_other_actions_have_no_time() -> None:
     found = [problem.pointer for problem in get_engine("combat").validate(document)]
 
     assert found == ["/rotation/actions/0/at"]
+
+
+def test_a_missile_that_is_thrown_before_the_fight_may_land_in_it() -> None:
+    """Thrown at -1 s, it lands at 1 s and counts; thrown at -3 s, it lands before the fight."""
+    missile = {"travel": {"ms": 2000}, "effects": [strike(travel=True)]}
+    for thrown, hits in ((-1, 1), (-3, 0)):
+        found = counters(
+            prepared({"cast": "bolt", "at": thrown}, abilities={"bolt": missile}, rotation=IDLE)
+        )
+
+        assert found["ability.bolt.casts"] == 1
+        assert found["ability.bolt.hits"] == hits

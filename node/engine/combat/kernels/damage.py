@@ -160,12 +160,7 @@ def strength(
 def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
     evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
 ) -> None:
-    """Deal the damage of an effect to the target in question, count it, and let others hear.
-
-    Nobody is hurt before the fight has begun.
-    """
-    if ints[NOW] < 0:
-        return
+    """Deal the damage of an effect to the target in question, count it, and let others hear."""
     roll = roll_attack(ints, effect)
     if fails(ints, reals, effect, roll):
         conclude(ints, reals, sums, effect, 0.0, 0.0, FAILS)
@@ -206,9 +201,11 @@ def conclude(  # noqa: PLR0913, PLR0917 - the plain-array wall
     raw: float,
     outcome: int,
 ) -> None:
-    """Let what is decided happen now, or when its missile lands."""
+    """Let what is decided happen now, or when its missile lands; not before the fight."""
     if ints[effect + TRAVEL_MS] > 0:
         depart(ints, reals, effect, thousandths, raw, outcome)
+    elif ints[NOW] < 0:
+        return
     elif outcome == FAILS:
         miss(ints, reals, sums, effect)
     else:

@@ -55,6 +55,7 @@ from node.engine.combat.kernels.layout import (
     NEEDS_TARGET,
     NO_FORMULA,
     NOTHING,
+    NOW,
     NUMBER_LEAST,
     NUMBER_MOST,
     OBJECT,
@@ -121,6 +122,8 @@ def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame:
     if ints[effect + MISSILE] != NOTHING:
         ints[ints[effect + MISSILE] + IN_FLIGHT] -= 1
         ints[CHANGED] = 1
+    if ints[NOW] < 0:
+        return
     if ints[frame + EVENT] == FAILS:
         miss(ints, reals, sums, effect)
     elif is_there(ints, ints[TARGET]):
