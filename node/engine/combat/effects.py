@@ -153,13 +153,19 @@ def _built(  # noqa: PLR0913, PLR0917 - what an effect is made of
     ]
 
 
-def _attack(world: World, about: Document, origin: Origin, index: int, pointer: str) -> Entity:
-    name = about.get("name", origin.name)
-    source = world.source(origin.actor, name, "physical")
+def roll(world: World, table: str, origin: Origin, place: str = "") -> Entity:
+    """Build a roll against an attack table, for something that may fail as a whole."""
+    source = world.source(origin.actor, origin.name, "physical")
     actor = world.actors[origin.actor]
     entity = Entity(at.EFFECT_SIZE, {at.KIND: at.ATTACK, at.ACTOR: actor, at.SOURCE: source})
-    label = f"{origin.actor}.{name}.{origin.path}{index}"
-    aim(world, entity, about["table"], label, join(pointer, "table"))
+    aim(world, entity, table, f"{origin.actor}.{origin.name}.{origin.path}{place}", origin.pointer)
+    return entity
+
+
+def _attack(world: World, about: Document, origin: Origin, index: int, pointer: str) -> Entity:
+    name = about.get("name", origin.name)
+    about_roll = replace(origin, name=name, pointer=join(pointer, "table"))
+    entity = roll(world, about["table"], about_roll, str(index))
     for key, column in (("effects", at.OBJECT), ("missed", at.OTHER_BUNDLE)):
         inner = origin.inside(join(pointer, key), index)
         inner = replace(inner, path=f"{inner.path}{key}.")

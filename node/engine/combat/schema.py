@@ -82,7 +82,7 @@ EFFECT: Shape = Kinds(
                 "school": Choice(SCHOOLS),
                 "ignores_armor": Flag(),
                 "can_crit": Flag(),
-                "crit_percent": Number(-1000, 1000),
+                "crit_percent": Amount(-1000, 1000),
                 "crit_chance_percent": _PERCENT,
                 "modifiers": Choice(("all", "taken", "none")),
                 "attack": Name(),
@@ -179,8 +179,15 @@ ABILITY = Object(
         ),
         "channel": Object(
             {"ticks": Integer(1, 1000), "period_ms": _SHORT, "effects": _EFFECTS},
-            {"hasted": Flag(), "snapshot": Flag(), "at_start": Flag(), **_NOTES},
+            {
+                "hasted": Flag(),
+                "snapshot": Flag(),
+                "at_start": Flag(),
+                "attack": Name(),
+                **_NOTES,
+            },
         ),
+        "usable": Anything(),
         "target_health_below_percent": _PERCENT,
         "range_yards": Number(0, 1000),
         **GATES,
@@ -366,17 +373,15 @@ PROFILE = Object(
     },
 )
 
+_PLAYER_STATS: dict[str, Shape] = {
+    **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
+    **dict.fromkeys(("stamina", "armor", "health"), _POSITIVE),
+    **{f"{name}_rating": _POSITIVE for name in (*RATINGS, *AIM)},
+    **{f"{name}_percent": Number(0, 1000) for name in (*RATINGS, *AIM)},
+}
+STAT_NAMES = tuple(_PLAYER_STATS)  #: what a player may be given
 PLAYER = Object(
-    {
-        "stats": Object(
-            optional={
-                **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
-                **dict.fromkeys(("stamina", "armor", "health"), _POSITIVE),
-                **{f"{name}_rating": _POSITIVE for name in (*RATINGS, *AIM)},
-                **{f"{name}_percent": Number(0, 1000) for name in (*RATINGS, *AIM)},
-            }
-        )
-    },
+    {"stats": Object(optional=_PLAYER_STATS)},
     {
         "name": Text(),
         "level": Integer(1, 1000),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.attacks import check as check_attacks
 from node.engine.combat.aura_rules import build_auras
 from node.engine.combat.character import armor_factor, refuse_both
-from node.engine.combat.effects import Origin, bundle, snapshots
-from node.engine.combat.formulas import compile_all
+from node.engine.combat.effects import Origin, bundle, roll, snapshots
+from node.engine.combat.formulas import Notes, compile_all
 from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.agenda import EMPTY
@@ -210,6 +211,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),
         at.BETWEEN: cooldown.get("between_ms", 0),
         at.NOT_BEFORE: at.LONG_AGO,
+        at.USABLE_TEST: at.NO_FORMULA,
         at.MAX_CHARGES: charges,
         at.CHARGES: charges,
         at.RECHARGE_AT: at.NEVER,
@@ -221,6 +223,9 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.CAST_FACTOR: 1.0,
         at.GCD_FACTOR: 1.0,
     }
+    if "usable" in ability:
+        notes = Notes(world, unit.name)
+        notes.condition(entity, at.USABLE_TEST, ability["usable"], f"{pointer}/usable")
     if channel := ability.get("channel"):
         _build_channel(world, unit, name, channel)
     for resource, cost in ability.get("cost", {}).items():
@@ -246,6 +251,11 @@ def _build_channel(world: World, unit: Unit, name: str, channel: Document) -> No
         at.CHANNEL_BUNDLE: bundle(world, channel["effects"], origin),
         at.SNAPSHOT_BUNDLE: snapshots(world, origin.snapped),
     }
+    if "attack" in channel:
+        start = replace(origin, pointer=f"{unit.pointer}/abilities/{name}/channel/attack")
+        attack = roll(world, channel["attack"], start, "start")
+        unit.abilities[name].ints[at.CHANNEL_ATTACK] = attack
+        world.effects.append(attack)
 
 
 def _build_number(world: World, name: str, number: Document) -> None:

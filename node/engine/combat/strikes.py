@@ -45,6 +45,7 @@ def strikes(
 def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
     world: World, about: Document, origin: Origin, actor: str, place: str, pointer: str
 ) -> Entity:
+    added = about.get("crit_percent", 0)
     suppressed = world.profile.get("crit_suppressed_percent", 0)
     name, school = about.get("name", origin.name), about.get("school", "physical")
     entity = Entity(
@@ -62,7 +63,7 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
         },
         {
             at.VARIANCE: about.get("variance", 0),
-            at.CRIT_ADDED: (about.get("crit_percent", 0) - suppressed) / 100,
+            at.CRIT_ADDED: ((0 if is_expression(added) else added) - suppressed) / 100,
             at.CRIT_CHANCE: about.get("crit_chance_percent", 100 * _NO_CHANCE) / 100,
         },
     )
@@ -75,6 +76,8 @@ def _strike(  # noqa: PLR0913, PLR0917 - what damage depends on
     if "attack" in about:
         aim(world, entity, about["attack"], label, join(pointer, "attack"))
     _give_power(world, entity, about, actor, pointer)
+    if is_expression(added):
+        Notes(world, actor).number(entity, at.CRIT_FORMULA, added, join(pointer, "crit_percent"))
     return entity
 
 

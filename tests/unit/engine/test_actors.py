@@ -278,3 +278,31 @@ def test_a_charge_that_has_to_wait_is_not_ready() -> None:
         rotation = [{"cast": "soul"}, {"cast": "jab", "if": waits}]
         found = counters(config(end, abilities={"soul": soul, "jab": jab}, rotation=rotation))
         assert found["ability.jab.casts"] == casts
+
+
+def test_an_ability_may_be_usable_only_at_times() -> None:
+    """What an ability asks for itself holds for every line, beside what the line asks for."""
+    blow: dict[str, Any] = {"usable": "buff.rage.active", "effects": [strike()]}
+    shout: dict[str, Any] = {"cooldown": {"ms": 30_000}, "effects": [{"apply": {"aura": "rage"}}]}
+    found = counters(
+        config(
+            60_000,
+            auras={"rage": {"on": "player", "duration_ms": 10_000}},
+            abilities={"blow": blow, "shout": shout},
+            rotation=[{"cast": "blow", "if": {"<": ["combat.time", 55]}}, {"cast": "shout"}],
+        )
+    )
+
+    # shout at 0 and 30 s, blows from 1.5 s after it until the rage is over, its last ms included
+    assert found["ability.shout.casts"] == 3
+    assert found["ability.blow.casts"] == 12
+
+
+def test_what_makes_an_ability_usable_is_checked() -> None:
+    """A condition that means nothing is refused where it stands."""
+    blow: dict[str, Any] = {"usable": "buff.range.active", "effects": []}
+    rage = {"on": "player", "duration_ms": 10_000}
+
+    assert problems(abilities={"blow": blow}, auras={"rage": rage}) == {
+        "/spec/abilities/blow/usable": "there is no buff 'range'",
+    }

@@ -201,3 +201,18 @@ def test_only_channels_can_be_cut() -> None:
         "/rotation/actions/1/interrupt_if": "there is no operand 'gcd.activ'",
         "/rotation/actions/1/chain": "expected true or false, got a number",
     }
+
+
+def test_a_channel_that_misses_does_not_begin() -> None:
+    """The GCD passes all the same: at four misses in ten, six channels in ten tick."""
+    document = config(
+        30_000, abilities={"beam": beam(1, 1000, attack="ray")}, rotation=[{"cast": "beam"}]
+    )
+    document["profile"]["attacks"] = {"ray": {"miss_percent": 40}}
+    found = counters(document, 500)
+
+    assert found["ability.beam.casts"] == 500 * 21
+    assert found["ability.beam.ticks"] + found["ability.beam.misses"] >= 500 * 20
+    assert found["ability.beam.misses"] / found["ability.beam.casts"] == pytest.approx(
+        0.4, abs=0.02
+    )

@@ -307,3 +307,29 @@ def test_armour_reduces_physical_damage_alone() -> None:
         assert found["ability.steel.damage_milli"] == pytest.approx(1_000_000 * through, abs=0.5)
         assert found["ability.bleed.damage_milli"] == 1_000_000
         assert found["ability.flame.damage_milli"] == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "refresh", ["rollover", {"pandemic": 0.5, "of": "base", "whole_ticks": True}]
+)
+def test_a_dot_that_is_refreshed_in_its_last_moment_begins_anew(refresh: Any) -> None:
+    """Its last tick has come, so there is none to keep: every cast brings ten ticks."""
+    rot = {
+        "on": "target",
+        "duration_ms": 10_000,
+        "refresh": refresh,
+        "tick": {"period_ms": 1000, "effects": [strike()]},
+    }
+    found = counters(
+        config(
+            29_999,
+            auras={"rot": rot},
+            abilities={"rot": {"effects": [{"apply": {"aura": "rot"}}]}},
+            rotation=[{"cast": "rot", "if": {"<=": ["dot.rot.remaining", 0]}}],
+        )
+    )
+
+    assert found["ability.rot.casts"] == 3
+    assert found["ability.rot.ticks"] == 29
+    assert found["aura.rot.applications"] == 3
+    assert found["aura.rot.refreshes"] == 0

@@ -168,3 +168,21 @@ def test_a_missile_that_is_thrown_before_the_fight_may_land_in_it() -> None:
 
         assert found["ability.bolt.casts"] == 1
         assert found["ability.bolt.hits"] == hits
+
+
+def test_the_fight_starts_at_zero_whatever_was_done_before() -> None:
+    """A trigger of the start gives back what the precombat spent, in time for the first cast."""
+    refill = {
+        "on": {"fight": ["start"]},
+        "effects": [{"gain": {"resource": "mana", "amount": 100}}],
+    }
+    burn: dict[str, Any] = {"cost": {"mana": 100}, "effects": []}
+    for triggers, casts in (({}, 1), ({"refill": refill}, 2)):
+        document = prepared(
+            {"cast": "burn", "at": -5},
+            resources={"mana": {"maximum": 100}},
+            triggers=triggers,
+            abilities={"burn": burn},
+            rotation=[{"cast": "burn", "if": {"==": ["combat.time", 0]}}],
+        )
+        assert counters(document)["ability.burn.casts"] == casts

@@ -188,7 +188,7 @@ def finish(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
     push(ints, reals, ints[ability + BUNDLE], 1.0)
     announce(ints, reals, ability, ON_CAST, ints[TARGET], NOTHING)
     if ints[ability + CHANNEL_TICKS] > 0:
-        start_channel(ints, reals, ability)
+        start_channel(ints, reals, sums, ability)
 
 
 @kernel

@@ -176,6 +176,8 @@ def apply_aura(  # noqa: PLR0913, PLR0917 - the plain-array wall
     stacks: int,
 ) -> None:
     """Apply an aura as an effect says: anew, or refresh it and add to its stacks."""
+    if not ints[effect + STACKS_ONLY] and ends_now(ints, aura):
+        expire_aura(ints, reals, sums, aura)
     before = ints[aura + STACKS]
     if before == 0 and ints[aura + MOST_AT_ONCE] > 0:
         make_room(ints, reals, sums, aura)
@@ -196,6 +198,14 @@ def apply_aura(  # noqa: PLR0913, PLR0917 - the plain-array wall
     if ints[aura + TICKS_AT_START] and before == 0:
         push_of(ints, reals, ints[aura + TICK_BUNDLE], 1.0, target_of(ints, aura), aura)
     announce(ints, reals, aura + EARS, event, target_of(ints, aura), aura)
+
+
+@kernel
+def ends_now(ints: Integers, aura: int) -> bool:
+    """Tell whether this is the end of an aura, and a refresh would keep a tick that never comes."""
+    if ints[aura + STACKS] == 0 or ints[aura + EXPIRES] > ints[NOW]:
+        return False
+    return ints[aura + REFRESH] == ROLLOVER or ints[aura + WHOLE_TICKS] != 0
 
 
 @kernel

@@ -12,11 +12,13 @@ import numpy as np
 
 from node.engine.combat.kernels.actors import look_at
 from node.engine.combat.kernels.agenda import cancel, schedule
+from node.engine.combat.kernels.attacks import fails, miss, roll_attack
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     CASTER,
     CHANGED,
     CHANNEL_AT_START,
+    CHANNEL_ATTACK,
     CHANNEL_BEGUN,
     CHANNEL_BUNDLE,
     CHANNEL_DONE,
@@ -45,8 +47,15 @@ if TYPE_CHECKING:
 
 
 @rare
-def start_channel(ints: Integers, reals: Reals, ability: int) -> None:
-    """Begin to channel; haste and, if it is said so, power are those of this moment to the end."""
+def start_channel(ints: Integers, reals: Reals, sums: Integers, ability: int) -> None:
+    """Begin to channel, if it does not miss.
+
+    Haste and, if it is said so, power are those of this moment to the end.
+    """
+    attack = ints[ability + CHANNEL_ATTACK]
+    if attack != NOTHING and fails(ints, reals, attack, roll_attack(ints, attack)):
+        miss(ints, reals, sums, attack)
+        return
     caster = ints[ability + CASTER]
     period = ints[ability + CHANNEL_MS]
     if ints[ability + CHANNEL_HASTED]:

@@ -23,6 +23,7 @@ from node.engine.combat.kernels.layout import (
     CRIT_CHANCE,
     CRIT_DAMAGE,
     CRIT_FIXED,
+    CRIT_FORMULA,
     CRIT_HIT,
     CRIT_MULTIPLIER,
     CRIT_STREAM,
@@ -95,22 +96,46 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
+PERCENT = 100.0
+
+
 @kernel
 def power(evaluate: Evaluate, ints: Integers, reals: Reals, effect: int) -> float:
     """Give the damage of a hit before what the target makes of it, variance, armour and crit."""
-    actor = ints[effect + ACTOR]
+    if ints[effect + FORMULA] == NO_FORMULA and ints[effect + BASE_STREAM] == NOTHING:
+        return plain_power(ints, reals, effect)
     if ints[effect + FORMULA] != NO_FORMULA:
         dealt = evaluate(ints[effect + FORMULA], ints, reals)
     else:
-        dealt = (
-            reals[effect + FLAT]
-            + reals[effect + PER_ATTACK_POWER] * reals[actor + ATTACK_POWER]
-            + reals[effect + PER_SPELL_POWER] * reals[actor + SPELL_POWER]
-        )
+        dealt = unmodified_power(ints, reals, effect)
     if ints[effect + BASE_STREAM] != NOTHING:
         dealt += reals[effect + BASE_SPREAD] * uniform(ints, ints[effect + BASE_STREAM])
+    return modified_power(ints, reals, effect, dealt)
+
+
+@kernel
+def plain_power(ints: Integers, reals: Reals, effect: int) -> float:
+    """Give the same for a hit whose power is neither an expression nor rolled."""
+    return modified_power(ints, reals, effect, unmodified_power(ints, reals, effect))
+
+
+@kernel
+def unmodified_power(ints: Integers, reals: Reals, effect: int) -> float:
+    """Give what base and power of who deals it come to."""
+    actor = ints[effect + ACTOR]
+    return (
+        reals[effect + FLAT]
+        + reals[effect + PER_ATTACK_POWER] * reals[actor + ATTACK_POWER]
+        + reals[effect + PER_SPELL_POWER] * reals[actor + SPELL_POWER]
+    )
+
+
+@kernel
+def modified_power(ints: Integers, reals: Reals, effect: int, dealt: float) -> float:
+    """Give what the modifiers of who deals it make of a hit."""
     if ints[effect + MODIFIED] != BY_ALL:
         return dealt
+    actor = ints[effect + ACTOR]
     return dealt * reals[actor + DAMAGE] * reals[ints[effect + SOURCE] + MULTIPLIER]
 
 
@@ -167,6 +192,8 @@ def hit(  # noqa: PLR0913, PLR0917 - the plain-array wall
         return
     source = ints[effect + SOURCE]
     dealt, chance = strength(evaluate, ints, reals, effect, ints[frame + FRAME_AURA])
+    if ints[effect + CRIT_FORMULA] != NO_FORMULA:
+        chance += evaluate(ints[effect + CRIT_FORMULA], ints, reals) / PERCENT
     dealt *= reals[frame + SCALE]
     if ints[effect + TIMES_FORMULA] != NO_FORMULA:
         dealt *= evaluate(ints[effect + TIMES_FORMULA], ints, reals)

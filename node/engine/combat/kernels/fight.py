@@ -156,9 +156,13 @@ def start(ints: Integers, reals: Reals, sums: Integers) -> None:
 
 @kernel
 def raise_curtain(ints: Integers, reals: Reals) -> None:
-    """Carry out what is meant for the first moment."""
+    """Carry out what is meant for the first moment; the fight itself starts at 0."""
+    if ints[NOW] == ints[OPENING]:
+        push(ints, reals, ints[START_BUNDLE], 1.0)
+    if ints[NOW] < 0 and ints[ints[STAGE] + HEARD]:
+        schedule(ints, ints[START_SLOT], 0)
+        return
     cancel(ints, ints[START_SLOT])
-    push(ints, reals, ints[START_BUNDLE], 1.0)
     announce(ints, reals, ints[STAGE], ON_START, ints[MAIN_TARGET], NOTHING)
 
 

@@ -186,6 +186,8 @@ NOT_BEFORE = 26
 IN_FLIGHT = 28
 TRAVELS = 29  #: how long its missiles fly
 WHILE_MOVING = 30
+CHANNEL_ATTACK = 31  #: an effect that rolls whether the channel begins
+USABLE_TEST = 32  #: condition without which it cannot be cast
 # reals:
 HEALTH_BELOW = 0
 COST_FACTOR = 1
@@ -193,7 +195,7 @@ CAST_FACTOR = 2
 GCD_FACTOR = 3
 # sums:
 CASTS = 0
-ABILITY_SIZE = 32
+ABILITY_SIZE = 34
 
 # Buffs, debuffs and damage over time. ints:
 STACKS = 0
@@ -411,6 +413,7 @@ ATTACK_TABLE = 26  #: NOTHING when it cannot fail
 ATTACK_STREAM = 27
 TRAVEL_MS = 28  #: how long after it is decided a hit lands
 MISSILE = 29  #: the ability whose missiles in flight are counted
+CRIT_FORMULA = 30  #: expression for what is added to the chance, in percent
 # reals:
 FLAT = 0
 PER_ATTACK_POWER = 1
@@ -419,7 +422,7 @@ VARIANCE = 3
 BASE_SPREAD = 4
 CRIT_CHANCE = 5  #: instead of every other chance, when it is not negative
 CRIT_ADDED = 6
-EFFECT_SIZE = 30
+EFFECT_SIZE = 31
 (
     DEAL,
     APPLY,
@@ -445,7 +448,7 @@ EFFECT_SIZE = 30
 ) = range(21)
 FIRST_WITH_REAL = EXTRA_TICK  #: the first of those whose amount is not whole
 BY_NOTHING, BY_TARGET, BY_ALL = range(3)
-FORMULAS = (EFFECT_CONDITION, FORMULA, KEPT_FORMULA, SPAN_FORMULA, TIMES_FORMULA)
+FORMULAS = (EFFECT_CONDITION, FORMULA, KEPT_FORMULA, SPAN_FORMULA, TIMES_FORMULA, CRIT_FORMULA)
 
 # What is being carried out: the effects of a bundle, or the links of who hears of an event. ints:
 CURSOR = 0

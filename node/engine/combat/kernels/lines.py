@@ -50,6 +50,7 @@ from node.engine.combat.kernels.layout import (
     MOVE,
     MOVES_UNTIL,
     MULTITASKED,
+    NO_FORMULA,
     NO_TARGET,
     NOTHING,
     NOW,
@@ -67,6 +68,7 @@ from node.engine.combat.kernels.layout import (
     TARGET,
     TARGET_SIZE,
     TARGETS,
+    USABLE_TEST,
     WAIT,
     WAIT_UNTIL,
     WAITS_UNTIL,
@@ -125,12 +127,19 @@ def is_eligible(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, li
         return False
     if ints[line + OPERATION] != CAST:
         return is_wanted(evaluate, ints, reals, actor, line)
-    if not is_castable(ints, reals, actor, line):
+    if not (is_castable(ints, reals, actor, line) and is_usable(evaluate, ints, reals, line)):
         return False
     if ints[line + AIM] == AT_MAIN:
         ints[TARGET] = ints[MAIN_TARGET]
         return holds(evaluate, ints, reals, line)
     return finds_target(evaluate, ints, reals, line)
+
+
+@kernel
+def is_usable(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> bool:
+    """Tell whether the ability of a line has what it asks for itself."""
+    usable = ints[ints[line + LINE_OBJECT] + USABLE_TEST]
+    return usable == NO_FORMULA or evaluate(usable, ints, reals) != 0.0
 
 
 @kernel

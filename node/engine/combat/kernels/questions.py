@@ -36,6 +36,7 @@ from node.engine.combat.kernels.layout import (
     RECHARGE_AT,
 )
 from node.engine.combat.kernels.procs import rppm_chance
+from node.engine.combat.kernels.prospects import percent_increase
 from node.engine.combat.kernels.resources import amount, time_until
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ SECOND = 1000.0
     COPIES_THERE,
     PET_LEFT,
     RPPM_CHANCE,
-) = range(18)
+    PERCENT_INCREASE,
+) = range(19)
 _RESOURCES, _CHARGES, _SPELLS = RESOURCE_TIME, CHARGES_SLOPE, SPELL_USABLE_IN
 _PETS = PET_LEFT
 
@@ -77,6 +79,8 @@ def ask(question: int, about: int, more: float, ints: Integers, reals: Reals) ->
         return ask_spell(question, about, ints, reals)
     if question <= _PETS:
         return ask_pets(question, about, ints)
+    if question == PERCENT_INCREASE:
+        return percent_increase(ints, reals, about)
     return rppm_chance(ints, reals, about) if ints[about + READY_AT] <= ints[NOW] else 0.0
 
 

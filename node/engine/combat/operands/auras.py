@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat import nodes
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.kernels import questions
 from node.engine.combat.nodes import (
     Node,
     arithmetic,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from node.engine.combat.image import Entity
     from node.engine.combat.world import World
+
+
+_POWER = ("base", "attack_power", "spell_power")
 
 
 def _place(subject: Subject, column: int) -> Node:
@@ -154,6 +158,16 @@ def _auras(world: World, *, on_target: bool, ticking: bool = False) -> Mapping[s
     }
 
 
+def _percent_increase(subject: Subject) -> Term:
+    """Compare a snapshot with the present; what is no snapshot is the present."""
+    effects = subject.world.spec["auras"][subject.name]["tick"]["effects"]
+    for damage in (effect["damage"] for effect in effects if "damage" in effect):
+        if any(isinstance(damage.get(part), dict | str) for part in _POWER):
+            hint = "'percent_increase' needs numbers there"
+            raise UnknownOperandError(f"the damage of {subject.name!r} is an expression", hint)
+    return number(nodes.ask(questions.PERCENT_INCREASE, _place(subject, 0)))
+
+
 BUFFS = Family(
     "buff",
     "An aura on the player or a pet.",
@@ -191,6 +205,11 @@ DOTS = Family(
         ),
         "tick_damage": amount(
             "", "What a snapshot deals per tick, before crit and the target.", _tick_damage
+        ),
+        "percent_increase": amount(
+            "percent",
+            "How much more it would deal per second if it were applied now, 100 when it is not up.",
+            _percent_increase,
         ),
         "tick_time": amount(
             "seconds",

@@ -22,7 +22,7 @@ from node.engine.combat.operands.family import (
     amount,
     flag,
 )
-from node.engine.combat.schema import ATTRIBUTES
+from node.engine.combat.schema import ATTRIBUTES, STAT_NAMES
 from node.engine.combat.terms import (
     NO,
     NOW,
@@ -153,15 +153,15 @@ PLAYERS = Family(
 
 
 def _stat(subject: Subject) -> Term:
-    return number(float(subject.world.config["player"]["stats"][subject.name]))
+    return number(float(subject.world.config["player"]["stats"].get(subject.name, 0)))
 
 
 STATS = Family(
     "stat",
-    "A stat, as the config gives it.",
+    "A stat, as the config gives it, 0 when it does not.",
     {"": amount("", "Its worth.", _stat)},
     "stat",
-    lambda asked: dict.fromkeys(asked.world.config["player"]["stats"], asked.me),
+    lambda asked: dict.fromkeys(STAT_NAMES, asked.me),
 )
 
 
