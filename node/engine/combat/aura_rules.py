@@ -127,17 +127,22 @@ def _fixed(tick: Document) -> int:
 
 
 def _echo(world: World, name: str, called: str, pointer: str) -> Entity:
-    """Build the damage of a tick once more, as hits of another name that roll their own crits."""
+    """Build the damage of a tick once more, as hits of another name that roll only their crits."""
     aura = world.spec.get("auras", {}).get(name, {})
     tick = aura.get("tick", {"effects": []})
     effects = [
-        {**effect, "damage": {**effect["damage"], "name": called}}
+        {**effect, "damage": {**_certain(effect["damage"]), "name": called}}
         for effect in tick["effects"]
         if "damage" in effect
     ]
     fixed = _fixed(tick) & at.POWER_FIXED
     by = aura.get("by", "player")
     return bundle(world, effects, Origin(called, pointer, by, fixed=fixed))
+
+
+def _certain(damage: Document) -> Document:
+    """Give damage without what it rolls to land."""
+    return {key: value for key, value in damage.items() if key != "attack"}
 
 
 def _build_start(world: World) -> None:

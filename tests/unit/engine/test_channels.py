@@ -203,12 +203,14 @@ def test_only_channels_can_be_cut() -> None:
     }
 
 
-def test_a_channel_that_misses_does_not_begin() -> None:
+@pytest.mark.parametrize("reaction_ms", [0, 100])
+def test_a_channel_that_misses_does_not_begin(reaction_ms: int) -> None:
     """The GCD passes all the same: at four misses in ten, six channels in ten tick."""
     document = config(
         30_000, abilities={"beam": beam(1, 1000, attack="ray")}, rotation=[{"cast": "beam"}]
     )
     document["profile"]["attacks"] = {"ray": {"miss_percent": 40}}
+    document["player"]["reaction_ms"] = reaction_ms
     found = counters(document, 500)
 
     assert found["ability.beam.casts"] == 500 * 21

@@ -154,7 +154,7 @@ def perform(  # noqa: PLR0913, PLR0917 - the plain-array wall
     began = ints[actor + CASTING] == ability
     if began and ints[actor + MULTITASKS]:
         look_at(ints, actor, ints[NOW])
-    elif ints[actor + REACTION] > 0 and ints[ability + CHANNEL_TICKS] == 0:
+    elif ints[actor + REACTION] > 0 and ints[actor + CHANNELING] != ability:
         look_at(ints, actor, free_at(ints, actor) if began else ints[NOW])
 
 
