@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
+
 from node.engine import get_engine
+from node.engine.configs import default_config, spec_names
 from tests.unit.engine.fights import config, run, strike
 
 if TYPE_CHECKING:
@@ -162,3 +165,28 @@ def test_an_aura_of_several_targets_is_up_while_any_of_them_has_it() -> None:
     for target in (1, 2):
         assert counted[f"target.{target}.aura.mark.uptime_ms"] == 4000
         assert counted[f"target.{target}.aura.mark.applications"] == 1
+
+
+@pytest.mark.parametrize("targets", [1, 9])
+@pytest.mark.parametrize("name", spec_names())
+def test_every_document_that_ships_adds_up(name: str, targets: int) -> None:
+    """Sources, targets, the timeline and the log all come to the damage of the fight."""
+    engine = get_engine("combat")
+    document = {**default_config(name, duration=60, targets=targets), "duration_variation": 0.1}
+    plan = engine.prepare(document)
+
+    replay = engine.replay(plan, SEED, 1)
+
+    counted = run(document, 1, seed=SEED, first=1)["counters"]
+    whole = counted["fight.damage_milli"]
+    for kinds in (("ability.", "pet."), ("timeline.",), ("target.",)):
+        parts = [
+            value
+            for counter, value in counted.items()
+            if counter.startswith(kinds) and counter.endswith(".damage_milli")
+        ]
+        assert sum(parts) == (0 if targets == 1 and "target." in kinds else whole)
+    assert sum(line.about.get("damage_milli", 0) for line in replay.lines) == whole
+    for counter, value in counted.items():
+        if counter.endswith((".uptime_ms", ".capped_ms")):
+            assert value <= counted["fight.length_ms"], counter
