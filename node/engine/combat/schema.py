@@ -375,7 +375,7 @@ PROFILE = Object(
 
 _PLAYER_STATS: dict[str, Shape] = {
     **dict.fromkeys((*ATTRIBUTES, "attack_power", "spell_power"), _POSITIVE),
-    **dict.fromkeys(("stamina", "armor", "health"), _POSITIVE),
+    **dict.fromkeys(("stamina", "spirit", "armor", "health"), _POSITIVE),
     **{f"{name}_rating": _POSITIVE for name in (*RATINGS, *AIM)},
     **{f"{name}_percent": Number(0, 1000) for name in (*RATINGS, *AIM)},
 }

@@ -118,8 +118,9 @@ def test_one_stat_as_a_rating_and_another_in_percent_is_fine() -> None:
 
 
 def test_a_player_may_have_a_name_and_a_level() -> None:
-    """Who it is stands beside the stats."""
+    """Who it is stands beside the stats, and stats that nothing asks about do no harm."""
     document = default_config()
     document["player"] |= {"name": "Aria", "level": 80}
+    document["player"]["stats"] |= {"stamina": 18_000, "spirit": 100}
 
     assert get_engine("combat").validate(document) == []
