@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.schema import MOST_TARGETS
 from node.engine.combat.shapes import (
-    Anything,
+    Action,
     Choice,
+    Expression,
     Flag,
     Integer,
     ListOf,
@@ -29,8 +30,8 @@ EARLIEST = 3600  #: seconds before the fight
 LATEST = 3 * 3600  #: seconds into it
 MOST_PARTS = 100  #: of a sequence
 OPERATORS = ("set", "add", "sub", "mul", "div", "min", "max", "reset")
-_EXPRESSION = Anything()  # expressions are checked where names are known
-_PARTS = ListOf(Anything(), MOST_PARTS)
+_EXPRESSION = Expression()
+_PARTS = ListOf(Action(), MOST_PARTS)
 
 KINDS: dict[str, Shape] = {
     "cast": Reference(),
@@ -50,7 +51,7 @@ KINDS: dict[str, Shape] = {
         {"ability": Reference()},
         {"aura": Name(), "max_targets": Integer(1, MOST_TARGETS), "overlap": _EXPRESSION},
     ),
-    "schedule": Object({"at": ListOf(Number(0, LATEST), 1000), "action": Anything()}),
+    "schedule": Object({"at": ListOf(Number(0, LATEST), 1000), "action": Action()}),
     "cancel_buff": Name(),
     "cancel_cast": Flag(),
     "use_trinket": Integer(1, 2),

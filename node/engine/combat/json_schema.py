@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat import rotation, schema, shapes
+from node.engine.combat.actions import KINDS, options_of
 from node.engine.combat.expressions import LARGEST_LITERAL
 from node.engine.combat.operands import FAMILIES
 from node.engine.combat.operators import MOST_ARGUMENTS, OPERATORS
@@ -82,7 +83,8 @@ def _document(title: str, content: Schema) -> Schema:
 
 def _definitions(content: Schema) -> Schema:
     """Give the named parts that a schema refers to, and those that these refer to."""
-    written = {"expression": _expression(), "formula": _formula(), "operand": _operand()}
+    written = {"action": _action(), "expression": _expression()}
+    written |= {"formula": _formula(), "operand": _operand()}
     written |= {name: _WRITERS[type(shape)](shape) for name, shape in NAMED.items()}
     needed: set[str] = set()
     found = {"expression", *_references(content)}
@@ -179,8 +181,26 @@ _WRITERS: dict[type, Callable[[Any], Schema]] = {
         "pattern": rf"^({IDENTIFIER.pattern}\.)?{IDENTIFIER.pattern}$",
     },
     shapes.Choice: lambda shape: {"enum": list(shape.options)},
+    shapes.Expression: lambda _: _EXPRESSION,
+    shapes.Action: lambda _: {"$ref": "#/$defs/action"},
     shapes.Anything: lambda _: {},
 }
+
+
+def _action() -> Schema:
+    kinds = [
+        {
+            "type": "object",
+            "properties": {
+                kind: schema_of(shape),
+                **{name: schema_of(option) for name, option in options_of(kind).items()},
+            },
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind, shape in KINDS.items()
+    ]
+    return {"description": "A line of a rotation.", "anyOf": kinds}
 
 
 def _expression() -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.engine.combat import rotation, schema, shapes
+from node.engine.combat.actions import KINDS, OPTIONS, options_of
 from node.engine.combat.json_schema import NAMED
 from node.engine.combat.operands import FAMILIES
 from node.engine.combat.operators import MOST_ARGUMENTS, OPERATORS
@@ -32,7 +33,7 @@ millionth are equal. Times are seconds, chances and bonuses percent.
 
 def reference() -> str:
     """Write the page."""
-    return "\n".join((_INTRODUCTION, *_operators(), *_operands(), *_documents()))
+    return "\n".join((_INTRODUCTION, *_operators(), *_operands(), *_actions(), *_documents()))
 
 
 def _operators() -> Iterator[str]:
@@ -71,6 +72,17 @@ def _path(family: Family) -> str:
     if family.subject:
         parts.append(family.subject.upper().replace(" ", "_"))
     return ".".join(parts)
+
+
+def _actions() -> Iterator[str]:
+    yield "\n## Actions\n\nA line of a rotation has one kind, and options beside it.\n"
+    yield "| kind | holds | options |\n|---|---|---|"
+    for kind, shape in KINDS.items():
+        options = " ".join(f"`{option}`" for option in options_of(kind))
+        yield f"| `{kind}` | {described(shape)} | {options} |"
+    yield "\n| option | is |\n|---|---|"
+    for option, shape in OPTIONS.items():
+        yield f"| `{option}` | {described(shape)} |"
 
 
 def _documents() -> Iterator[str]:
@@ -145,5 +157,7 @@ _DESCRIBERS: Mapping[type, Callable[[Any], str]] = {
     shapes.Name: lambda _: "a name",
     shapes.Reference: lambda _: "a name, or `PET.NAME`",
     shapes.Choice: lambda shape: _options(shape.options),
-    shapes.Anything: lambda _: "see below",
+    shapes.Expression: lambda _: "an [expression](#expressions)",
+    shapes.Action: lambda _: "an [action](#actions)",
+    shapes.Anything: lambda _: "anything",
 }

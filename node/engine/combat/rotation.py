@@ -13,7 +13,7 @@ from node.engine.combat.emission import is_too_large
 from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.script import MAIN, MOST_LINES, Line, Script
-from node.engine.combat.shapes import Anything, ListOf, MapOf, Object, Report, Text
+from node.engine.combat.shapes import Action, Expression, ListOf, MapOf, Object, Report, Text
 from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 SHAPE = Object(
-    {"name": Text(), "actions": ListOf(Anything())},
+    {"name": Text(), "actions": ListOf(Action())},
     {
-        "variables": MapOf(Anything(), 1000),
-        "lists": MapOf(ListOf(Anything()), 1000),
-        "precombat": ListOf(Anything(), 1000),
+        "variables": MapOf(Expression(), 1000),
+        "lists": MapOf(ListOf(Action()), 1000),
+        "precombat": ListOf(Action(), 1000),
         "notes": Text(),
         "provenance": Text(),
     },

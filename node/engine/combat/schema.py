@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from node.engine.combat.kernels.agenda import LATEST
 from node.engine.combat.shapes import (
+    Action,
     Amount,
     AnyOf,
     Anything,
     Choice,
     Either,
+    Expression,
     Flag,
     Integer,
     Kinds,
@@ -126,7 +128,7 @@ EFFECT: Shape = Kinds(
         "after": Object({"ms": _MILLISECONDS, "effects": _EFFECTS}),
     },
     {
-        "if": Anything(),
+        "if": Expression(),
         "to": AnyOf(
             (
                 (str, Choice(("target", "all", "others"))),
@@ -241,7 +243,7 @@ AURA = Object(
 TRIGGER = Object(
     {"on": MapOf(ListOf(Choice(EVENTS), len(EVENTS))), "effects": _EFFECTS},
     {
-        "if": Anything(),
+        "if": Expression(),
         "by": _NAMES,
         "schools": ListOf(Choice(SCHOOLS), len(SCHOOLS)),
         "chance": Amount(0, 1),
@@ -292,9 +294,9 @@ PET = Object(
         "swing": SWING,
         "resources": MapOf(RESOURCE, 20),
         "abilities": MapOf(ABILITY, 50),
-        "actions": ListOf(Anything(), 1000),
-        "lists": MapOf(ListOf(Anything()), 100),
-        "variables": MapOf(Anything(), 100),
+        "actions": ListOf(Action(), 1000),
+        "lists": MapOf(ListOf(Action()), 100),
+        "variables": MapOf(Expression(), 100),
         "first_look_ms": Integer(0, 60_000),
         **_LOOKS,
         **_NOTES,
@@ -329,7 +331,7 @@ SPEC = Object(
         "auras": MapOf(AURA),
         "triggers": MapOf(TRIGGER),
         "numbers": MapOf(NUMBER),
-        "variables": MapOf(Anything()),
+        "variables": MapOf(Expression()),
         "talents": MapOf(Object(optional={"max_rank": Integer(1, 100), **_NOTES})),
         "equipment": MapOf(Object(optional=_NOTES)),
         "set_bonuses": MapOf(Object(optional=_NOTES)),

@@ -267,6 +267,14 @@ class Anything:
         """Accept it."""
 
 
+class Expression(Anything):
+    """An expression of the rotation language, which is checked where names are known."""
+
+
+class Action(Anything):
+    """A line of a rotation, which is checked where names are known."""
+
+
 @dataclass(frozen=True)
 class Amount:
     """A number within limits, or an expression that is checked elsewhere."""

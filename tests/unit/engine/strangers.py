@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from node.engine.combat.operators import OPERATORS
-from node.engine.configs import default_config
+from node.engine.configs import default_config, spec_names
 
 NAMES = st.sampled_from(
     [
@@ -76,7 +76,9 @@ def _changed(document: Any, path: tuple[Any, ...], value: Any, how: str) -> Any:
 
 
 BASE = default_config(duration=20, targets=2)
-PLACES = places(BASE)
+DOCUMENTS = [default_config(name, duration=20, targets=2) for name in spec_names()]
+PLACES = [places(document) for document in DOCUMENTS]
+WHICH = st.integers(0, len(DOCUMENTS) - 1)
 #: numbers within the limits of most fields, so that much of what they make is run
 PLAUSIBLE = st.one_of(
     st.integers(0, 3), st.sampled_from([10, 100, 1000, 60_000, 10**6, 0.5, 1e-6, 1e9])
@@ -86,9 +88,10 @@ PLAUSIBLE = st.one_of(
 @st.composite
 def configs(draw: st.DrawFn) -> Any:
     """Make a valid config strange in up to three places."""
-    document: Any = BASE
+    which = draw(WHICH)
+    document: Any = DOCUMENTS[which]
     for _ in range(draw(st.integers(1, 3))):
-        path = draw(st.sampled_from(PLACES))
+        path = draw(st.sampled_from(PLACES[which]))
         how = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
         value = draw(st.one_of(PLAUSIBLE, PLAUSIBLE, SCALARS, JSON))
         try:
@@ -104,16 +107,20 @@ def _at(document: Any, path: tuple[Any, ...]) -> Any:
     return document
 
 
-LEAVES = [path for path in PLACES if not isinstance(_at(BASE, path), dict | list | str)]
+LEAVES = [
+    [path for path in paths if not isinstance(_at(document, path), dict | list | str | None)]
+    for document, paths in zip(DOCUMENTS, PLACES, strict=True)
+]
 EXTREMES = st.sampled_from([0, 1, 2, 7, 999, 10**5, 16_777_215, 10**9, 0.0, 1e-9, 0.5, 1e6])
 
 
 @st.composite
 def extreme_configs(draw: st.DrawFn) -> Any:
     """Change numbers of a valid config to others that are often allowed too."""
-    document: Any = BASE
-    for path in draw(st.lists(st.sampled_from(LEAVES), min_size=1, max_size=4)):
-        old = _at(BASE, path)
+    which = draw(WHICH)
+    document: Any = DOCUMENTS[which]
+    for path in draw(st.lists(st.sampled_from(LEAVES[which]), min_size=1, max_size=4)):
+        old = _at(DOCUMENTS[which], path)
         new: Any = not old if isinstance(old, bool) else draw(EXTREMES)
         document = _changed(document, path, type(old)(new), "replace")
     return document

@@ -160,6 +160,16 @@ def test_operands_at_the_start_of_a_fight() -> None:
         "spell.kill_command.execute_time": 1.286,
         "spell.kill_command.casts": 0,
         "stat.agility": 15_000,
+        "stat.intellect": 0,
+        "debuff.barbed_shot.active_count": 0,
+        "dot.barbed_shot.active_count": 0,
+        "enemy.spell_targets_hit.multi_shot": 1,
+        "enemy.spell_targets_hit.kill_shot": 1,
+        "player.level": 0,
+        "player.primary_stat": 15_000,
+        "player.health.percent": 100,
+        "target.distance": 0,
+        "spell.kill_shot.range": 0,
         "proc.wild_call.icd_remaining": 0,
     }
     true: list[Any] = [
@@ -320,3 +330,39 @@ def test_variables_share_their_parts() -> None:
     }
 
     assert counters(document)["ability.idle.casts"] == 1
+
+
+def test_operands_count_targets() -> None:
+    """An aura that every target has counts all of them, and an area ability reaches them."""
+    curse = {"effects": [{"apply": {"aura": "curse"}, "to": {"most": 3}}]}
+    tests = [
+        {"==": ["debuff.curse.active_count", 3]},
+        {"==": ["enemy.spell_targets_hit.spell", 3]},
+        {"==": ["enemy.spell_targets_hit.nova", 5]},
+        {"==": ["enemy.spell_targets_hit.idle", 0]},
+    ]
+    document = config(
+        9000,
+        targets=5,
+        auras={"curse": {"on": "target"}},
+        abilities={"spell": curse, "nova": {"effects": [{**strike(), "to": "all"}]}},
+        rotation=[{"cast": "idle", "if": {"and": tests}}, {"cast": "spell"}],
+    )
+
+    assert counters(document)["ability.idle.casts"] == 1
+
+
+def test_moving_can_be_asked_about() -> None:
+    """The player moves for as long as a line says, and knows how long it will take."""
+    moving = {"and": ["player.moving", {"<=": ["player.movement_remaining", 2]}]}
+    document = config(
+        9000,
+        abilities={"spell": {"off_gcd": True, "effects": [{"apply": {"aura": "watch"}}]}},
+        auras={"watch": {"on": "player"}},
+        rotation=[
+            {"move": 3, "line_cd": 100},
+            {"cast": "spell", "if": {"and": [moving, "buff.watch.inactive"]}},
+        ],
+    )
+
+    assert counters(document)["aura.watch.uptime_ms"] == 8000

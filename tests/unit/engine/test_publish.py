@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from node.engine.combat.actions import KINDS
 from node.engine.combat.json_schema import config_schema, rotation_schema
 from node.engine.combat.operands import FAMILIES
 from node.engine.combat.operators import OPERATORS
 from node.engine.combat.reference import reference
 from node.engine.configs import default_config, spec_names
+from node.engine.publish import HERE, published
 
 
 def accepts(schema: Any, value: Any, root: Any) -> bool:
@@ -94,6 +96,12 @@ def test_every_config_that_ships_fits_the_schema(name: str) -> None:
         (("spec", "auras", "frenzy", "refresh"), "never"),
         (("rotation", "variables"), {"Not A Name": 1}),
         (("rotation", "actions"), "cast"),
+        (("rotation", "actions", 0, "iff"), True),
+        (("rotation", "actions", 0), {"name": "nothing"}),
+        (("rotation", "actions", 0, "if"), {"nand": [True]}),
+        (("rotation", "actions", 0, "if"), {"and": []}),
+        (("rotation", "actions", 0, "if"), "buff.frenzy.actve"),
+        (("rotation", "variables", "frenzy_ending"), None),
     ],
 )
 def test_the_schema_refuses_what_the_code_refuses(path: tuple[Any, ...], value: Any) -> None:
@@ -107,11 +115,17 @@ def test_the_schema_refuses_what_the_code_refuses(path: tuple[Any, ...], value: 
     assert not accepts(config_schema(), config, config_schema())
 
 
-def test_the_reference_names_every_operator_and_operand() -> None:
+def test_what_is_published_is_up_to_date() -> None:
+    """The files beside the code are what it writes; `make docs` writes them anew."""
+    for name, text in published().items():
+        assert (HERE / name).read_text("utf-8") == text, name
+
+
+def test_the_reference_names_every_operator_operand_and_action() -> None:
     """Each has a line in the page."""
     page = reference()
 
-    for name in OPERATORS:
+    for name in (*OPERATORS, *KINDS):
         assert f"| `{name}` |" in page
     for family in FAMILIES:
         assert f"### `{family.name}" in page

@@ -21,6 +21,7 @@ from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTIVE,
     ACTOR_SIZE,
+    AURA_SIZE,
     CHARGES,
     COPIES,
     DESPAWN_AT,
@@ -34,6 +35,7 @@ from node.engine.combat.kernels.layout import (
     RATE,
     READY_AT,
     RECHARGE_AT,
+    STACKS,
 )
 from node.engine.combat.kernels.procs import rppm_chance
 from node.engine.combat.kernels.prospects import percent_increase
@@ -64,7 +66,8 @@ SECOND = 1000.0
     PET_LEFT,
     RPPM_CHANCE,
     PERCENT_INCREASE,
-) = range(19)
+    ACTIVE_COUNT,
+) = range(20)
 _RESOURCES, _CHARGES, _SPELLS = RESOURCE_TIME, CHARGES_SLOPE, SPELL_USABLE_IN
 _PETS = PET_LEFT
 
@@ -79,8 +82,16 @@ def ask(question: int, about: int, more: float, ints: Integers, reals: Reals) ->
         return ask_spell(question, about, ints, reals)
     if question <= _PETS:
         return ask_pets(question, about, ints)
+    return ask_aura_or_proc(question, about, more, ints, reals)
+
+
+@kernel
+def ask_aura_or_proc(question: int, about: int, more: float, ints: Integers, reals: Reals) -> float:
+    """Answer a question about an aura on targets or about a proc."""
     if question == PERCENT_INCREASE:
         return percent_increase(ints, reals, about)
+    if question == ACTIVE_COUNT:
+        return active_count(ints, about, int(more))
     return rppm_chance(ints, reals, about) if ints[about + READY_AT] <= ints[NOW] else 0.0
 
 
@@ -141,6 +152,15 @@ def recharge_left(ints: Integers, ability: int) -> float:
     """Give the seconds until the next charge returns, 0 when none is missing."""
     at = ints[ability + RECHARGE_AT]
     return 0.0 if at == NEVER else until(ints, at)
+
+
+@kernel
+def active_count(ints: Integers, aura: int, instances: int) -> float:
+    """Give on how many targets an aura is up."""
+    found = 0
+    for instance in range(aura, aura + instances * AURA_SIZE, AURA_SIZE):
+        found += int(ints[instance + STACKS] > 0)
+    return float(found)
 
 
 @kernel

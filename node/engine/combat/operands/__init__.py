@@ -9,7 +9,15 @@ from node.engine.combat.operands.abilities import COOLDOWNS, LAST, LAST_ON_GCD, 
 from node.engine.combat.operands.auras import BUFFS, DEBUFFS, DOTS
 from node.engine.combat.operands.events import EVENT, FROM, NUMBERS, ORIGIN
 from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, find_operand
-from node.engine.combat.operands.fight import CHANNEL, COMBAT, ENEMIES, GCD, SWING, TARGET
+from node.engine.combat.operands.fight import (
+    CHANNEL,
+    COMBAT,
+    ENEMIES,
+    GCD,
+    SWING,
+    TARGET,
+    TARGETS_HIT,
+)
 from node.engine.combat.operands.gear import EQUIPMENT, SET_BONUSES, TALENTS, TRINKETS
 from node.engine.combat.operands.player import (
     PET,
@@ -53,6 +61,7 @@ FAMILIES = (
     PROCS,
     TARGET,
     ENEMIES,
+    TARGETS_HIT,
     COMBAT,
     NUMBERS,
     EVENT,
@@ -72,6 +81,8 @@ def operand(world: World, path: str, actor: str, *, in_spec: bool = False) -> Te
         known = [family for family in _BY_NAME if "." not in family]
         raise UnknownOperandError(f"there is no operand {path!r}", suggestion(name, known))
     family = _BY_NAME[name]
+    if family is ENEMIES and parts[:1] == ["spell_targets_hit"]:
+        family, parts = TARGETS_HIT, parts[1:]
     if family is PETS:
         family, parts = _pets(world, parts)
     if family.in_spec:

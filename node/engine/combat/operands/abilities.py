@@ -57,7 +57,7 @@ def _usable(subject: Subject) -> Term:
     return boolean(compare("==", left, real(0.0)), flip_in(left))
 
 
-def _document(subject: Subject) -> Mapping[str, Any]:
+def document_of(subject: Subject) -> Mapping[str, Any]:
     """Give what the spec says of an ability."""
     units = subject.world.units.values()
     unit = next(u for u in units if subject.entity in u.abilities.values())
@@ -67,12 +67,12 @@ def _document(subject: Subject) -> Mapping[str, Any]:
 
 
 def _range(subject: Subject) -> Term:
-    return number(float(_document(subject).get("range_yards", 0)))
+    return number(float(document_of(subject).get("range_yards", 0)))
 
 
 def _in_range(subject: Subject) -> Term:
     distance = subject.world.distance
-    return boolean(_document(subject).get("range_yards", distance) >= distance)
+    return boolean(document_of(subject).get("range_yards", distance) >= distance)
 
 
 def _was_last(subject: Subject) -> Term:

@@ -144,6 +144,14 @@ _AURA = {
         lambda s: boolean(compare("==", _whole(s, at.STACKS), _whole(s, at.MAX_STACKS))),
     ),
 }
+
+
+def _active_count(subject: Subject) -> Term:
+    instances = len(subject.world.instances[subject.name])
+    return number(nodes.ask(questions.ACTIVE_COUNT, place(subject.entity, 0), real(instances)))
+
+
+_COUNTED = {"active_count": amount("count", "On how many targets it is up.", _active_count)}
 _REFRESHABLE = {
     "refreshable": flag("It is not up, or a refresh loses nothing of what is left.", _refreshable)
 }
@@ -178,7 +186,7 @@ BUFFS = Family(
 DEBUFFS = Family(
     "debuff",
     "An aura on the target.",
-    {**_AURA, **_REFRESHABLE},
+    {**_AURA, **_REFRESHABLE, **_COUNTED},
     "debuff",
     lambda asked: _auras(asked.world, on_target=True),
 )
@@ -187,6 +195,7 @@ DOTS = Family(
     "An aura on the target that ticks.",
     {
         "ticking": flag("It is up.", _active),
+        **_COUNTED,
         "remaining": _AURA["remaining"],
         **_REFRESHABLE,
         "ticks_remaining": amount(

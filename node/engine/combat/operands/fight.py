@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from node.engine.combat import nodes
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.nodes import Node, compare, flip_in, real, real_of, whole_at, whole_of
 from node.engine.combat.nodes import number as as_real
 from node.engine.combat.nodes import whole as whole_number
+from node.engine.combat.operands.abilities import document_of
 from node.engine.combat.operands.family import Family, Subject, UnknownOperandError, amount, flag
+from node.engine.combat.schema import MOST_TARGETS
 from node.engine.combat.terms import (
     NO,
     NOW,
@@ -20,6 +24,9 @@ from node.engine.combat.terms import (
     times,
     until,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _EXECUTE = 20.0  #: percent of health
 
@@ -80,6 +87,23 @@ def _enemies(_subject: Subject) -> Term:
     return number(as_real(_fight(at.TARGETS)))
 
 
+def _reach(effect: Mapping[str, Any]) -> int:
+    """Give how many targets an effect reaches at most, those of effects inside it counted."""
+    to = effect.get("to", "target")
+    reach = 1
+    if "damage" in effect or "apply" in effect:
+        reach = (to.get("most") or to["others"] + 1) if isinstance(to, dict) else 1
+        reach = MOST_TARGETS if to in ("all", "others") else reach
+    inside = effect.get("after", {}).get("effects", ())
+    return max([reach, *(_reach(other) for other in inside)])
+
+
+def _targets_hit(subject: Subject) -> Term:
+    effects = document_of(subject)["effects"]
+    reach = max((_reach(effect) for effect in effects), default=0)
+    return number(nodes.extreme("min", [real(reach), _enemies(subject).node]))
+
+
 TARGET = Family(
     "target",
     "The target.",
@@ -104,6 +128,13 @@ ENEMIES = Family(
         "count": amount("count", "How many there are.", _enemies),
         "min_ttd": amount("seconds", "Until the first of them dies.", _time_left),
     },
+)
+TARGETS_HIT = Family(
+    "enemy.spell_targets_hit",
+    "How many targets an ability reaches.",
+    {"": amount("count", "Those that its effects go to, as far as they are there.", _targets_hit)},
+    "ability",
+    lambda asked: asked.world.known("ability", asked.actor),
 )
 COMBAT = Family(
     "combat",

@@ -112,6 +112,15 @@ def _casting(subject: Subject) -> Term:
     return boolean(compare("!=", casting, whole(at.NOTHING)))
 
 
+def _moves_for(subject: Subject) -> Node:
+    return until(whole_of(subject.world.actors[PLAYER], at.MOVES_UNTIL))
+
+
+def _moving(subject: Subject) -> Term:
+    left = _moves_for(subject)
+    return boolean(compare(">", left, real(0.0)), nodes.flip_in(left))
+
+
 PLAYERS = Family(
     "player",
     "The player, as he is now.",
@@ -148,17 +157,22 @@ PLAYERS = Family(
         "stealthed": flag("Never.", lambda _: NO),
         "mounted": flag("Never.", lambda _: NO),
         "casting": flag("A cast is on its way.", _casting),
+        "moving": flag("The player moves.", _moving),
+        "movement_remaining": amount(
+            "seconds", "Until the player stands still.", lambda s: falling(_moves_for(s))
+        ),
     },
 )
 
 
 def _stat(subject: Subject) -> Term:
-    return number(float(subject.world.config["player"]["stats"].get(subject.name, 0)))
+    base = subject.world.spec.get("base_stats", {}).get(subject.name, 0)
+    return number(_given(subject, subject.name) + base)
 
 
 STATS = Family(
     "stat",
-    "A stat, as the config gives it, 0 when it does not.",
+    "A stat as the config gives it, with what class and race bring along; 0 when it is not given.",
     {"": amount("", "Its worth.", _stat)},
     "stat",
     lambda asked: dict.fromkeys(STAT_NAMES, asked.me),
