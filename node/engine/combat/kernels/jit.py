@@ -38,10 +38,12 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "_nrt": False}
 _njit: Any = njit  # its stubs do not know every option
+#: Bytes of bytecode of the largest kernel that is always put in place of its calls: the few larger
+#: ones, inlined as well, take compiling from half a minute to a minute and a half.
+_LARGEST_INLINED = 700
 _INNER: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "forceinline": True,  # a third faster, and no slower to compile
 }
 
 #: With NUMBA_BOUNDSCHECK=1 kernels are given whole arrays, and every access is checked.
@@ -81,7 +83,8 @@ def _whole(array: Any) -> Any:
 
 def kernel(function: Function) -> Function:
     """Compile a function when it is first called from compiled code."""
-    return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
+    is_small = len(function.__code__.co_code) <= _LARGEST_INLINED
+    return cast("Function", _njit(**_OPTIONS, **_INNER, forceinline=is_small)(function))
 
 
 def apart(function: Function) -> Function:
