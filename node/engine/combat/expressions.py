@@ -72,12 +72,17 @@ class Expressions:
         self._warn_of_constant(term, pointer)
         return term
 
-    def warn_of_unused(self, pointer: str) -> None:
-        """Warn of each variable that no expression needs."""
+    def used(self) -> set[str]:
+        """Name the variables that an expression needs."""
         used, found = set[str](), self._asked
         while found:
             used |= found
             found = {name for user in found for name in self._uses.get(user, ())} - used
+        return used
+
+    def warn_of_unused(self, pointer: str, *others: Expressions) -> None:
+        """Warn of each variable that no expression needs, nor one of other actors."""
+        used = self.used().union(*(other.used() for other in others))
         for name in self._variables.keys() - used:
             self._report.warn(join(pointer, name), f"the variable {name!r} is never used")
 

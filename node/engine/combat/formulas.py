@@ -86,4 +86,4 @@ def compile_all(world: World) -> None:
     for entity, column, kind, parts, compose, actor in world.formulas:
         terms = [expressions[actor].check(kind, part.value, part.pointer) for part in parts]
         entity.ints[column] = world.code.add(compose(*(term.node for term in terms)))
-    expressions[PLAYER].warn_of_unused("/spec/variables")
+    expressions[PLAYER].warn_of_unused("/spec/variables", *expressions.values())

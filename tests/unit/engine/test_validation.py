@@ -294,3 +294,22 @@ def test_every_spec_that_ships_is_valid() -> None:
         assert get_engine("combat").validate(default_config(name, targets=5)) == []
     with pytest.raises(ValueError, match="there is no spec"):
         default_config("modern/fishing")
+
+
+def test_a_variable_of_a_spec_may_be_used_by_a_pet_alone() -> None:
+    """Only what neither the player nor a pet uses is warned of."""
+    bite = {"effects": [strike(times={"if": ["hungry", 2, 1]})]}
+    document = config(
+        variables={"hungry": {">": ["combat.time", 1]}, "bored": 1},
+        pets={"wolf": {"abilities": {"bite": bite}, "actions": [{"cast": "bite"}]}},
+    )
+
+    found = get_engine("combat").warnings(document)
+
+    assert [problem.pointer for problem in found] == ["/spec/variables/bored"]
+
+
+def test_what_ships_is_not_warned_of() -> None:
+    """No spec that ships has variables or lists that nobody uses."""
+    for name in spec_names():
+        assert get_engine("combat").warnings(default_config(name)) == []
