@@ -41,7 +41,6 @@ _RESOURCE = {
 #: operations of a rotation that are done or carried out, not only read
 _COUNTED = (*range(at.CALL), at.ASSIGN)
 _PROC = {"attempts": at.ATTEMPTS, "procs": at.PROCS}
-_PET = {"uptime_ms": at.PRESENT, "summons": at.SUMMONS}
 
 
 class Counters:
@@ -163,7 +162,10 @@ def _unit_places(unit: Unit) -> Iterator[tuple[str, int]]:
     for name, resource in unit.resources.items():
         yield from _columns(f"{pet}resource.{name}", resource, _RESOURCE)
     if unit.pet:
-        yield from _columns(f"pet.{unit.pet}", unit.entity, _PET)
+        yield f"pet.{unit.pet}.summons", unit.entity.offset + at.SUMMONS
+        yield f"pet.{unit.pet}.copy_ms", unit.entity.offset + at.PRESENT
+    if unit.pet == unit.name:  # of copies the first: together they are there longer than the fight
+        yield f"pet.{unit.pet}.uptime_ms", unit.entity.offset + at.PRESENT
 
 
 def _owner(unit: Unit) -> str:

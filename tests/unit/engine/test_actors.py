@@ -134,7 +134,8 @@ def test_some_copies_can_be_summoned_and_the_oldest_gives_way() -> None:
     )
 
     assert found["pet.imp.summons"] == 3
-    assert found["pet.imp.uptime_ms"] == 8000 + 4000
+    assert found["pet.imp.uptime_ms"] == 8000
+    assert found["pet.imp.copy_ms"] == 8000 + 4000
 
 
 def test_a_pet_may_spend_what_is_the_players_and_the_player_feed_the_pet() -> None:
