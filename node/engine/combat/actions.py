@@ -112,8 +112,8 @@ def plain(action: Document) -> Document:
         return action
     about = action["multidot"]
     aura = about.get("aura", about["ability"])
-    due: Any = {"<": [f"debuff.{aura}.remaining", about.get("overlap", 0)]}
-    condition = {"or": [f"debuff.{aura}.inactive", due]}
+    left = f"debuff.{aura}.remaining"  # 0 when it is not up, and in the last moment of its time
+    condition: Any = {"or": [{"<=": [left, 0]}, {"<": [left, about.get("overlap", 0)]}]}
     if "if" in action:
         condition = {"and": [action["if"], condition]}
     others = {key: value for key, value in action.items() if key not in ("multidot", "if")}

@@ -412,7 +412,7 @@ def test_what_is_wrong_with_actions_is_found_at_its_place() -> None:
         "/actions/8/strict_sequence",
         "/actions/9/reset_sequence",
         "/actions/10/multidot",
-        "/actions/10/multidot/or/0",
+        "/actions/10/multidot/or/0/<=/0",
         "/actions/10/multidot/or/1/</0",
         "/actions/11/schedule",
         "/actions/11/schedule/action/cast",

@@ -52,10 +52,6 @@ LISTS: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "dark_soul": [free("blood_fury"), free("dark_soul"), NO_CORRUPTION],
-    "life_tap": [
-        {"cast": "life_tap", "if": {"<=": ["resource.mana.percent", 95]}},
-        {"cast": "unstable_affliction"},
-    ],
     "pets": [{"cast": "summon_doomguard", "if": {"<=": ["combat.remaining", 200]}}],
     "pets_dark_soul": [free("blood_fury"), free("dark_soul"), {"cast": "summon_doomguard"}],
     "soul_swap": [
