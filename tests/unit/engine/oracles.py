@@ -34,4 +34,4 @@ def standard_error(row: dict[str, Any]) -> float:
 def count_slack(count: float, iterations: int, row: dict[str, Any], part: float = 0.01) -> float:
     """Give how far apart two mean counts may be: a part, or what chance makes of few events."""
     chance = 4 * sqrt(count * (1 / iterations + 1 / row["iterations"]))
-    return max(part * count, min(chance, 0.05 * count + 0.02))
+    return max(part * count, min(chance, 0.05 * count + 0.05))
