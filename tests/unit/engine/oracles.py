@@ -31,7 +31,10 @@ def standard_error(row: dict[str, Any]) -> float:
     return error
 
 
-def count_slack(count: float, iterations: int, row: dict[str, Any], part: float = 0.01) -> float:
-    """Give how far apart two mean counts may be: a part, or what chance makes of few events."""
-    chance = 4 * sqrt(count * (1 / iterations + 1 / row["iterations"]))
-    return max(part * count, min(chance, 0.05 * count + 0.05))
+def count_slack(count: float, iterations: int, row: dict[str, Any], at_once: int = 1) -> float:
+    """Give how far apart two mean counts may be: one percent, or what chance makes of few events.
+
+    Events may come `at_once`, as the ticks of an application do.
+    """
+    chance = 4 * sqrt(at_once * count * (1 / iterations + 1 / row["iterations"]))
+    return max(0.01 * count, min(chance, 0.05 * count + 0.05))

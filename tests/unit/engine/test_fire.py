@@ -17,6 +17,7 @@ FIRE = "mists/fire"
 SCALING = 1040.7786
 POWER = 1.155 * 18_212 - 11
 
+TICKS_AT_ONCE = 6
 TRAVELLING = ("fireball", "pyroblast")
 #: counts that are apart for a reason other than what abilities do: casts, ticks and looks that
 #: fall on the same millisecond or are a nanosecond late there, auras of others that end late there,
@@ -95,7 +96,8 @@ def compare(row: dict[str, Any], result: dict[str, Any], iterations: int) -> lis
         for count in ("casts", "hits", "crits", "ticks", "crit_ticks"):
             if count in expected:
                 found = found_of(result, name, count, iterations)
-                slack = count_slack(expected[count], iterations, row)
+                at_once = TICKS_AT_ONCE if "ticks" in count else 1
+                slack = count_slack(expected[count], iterations, row, at_once)
                 if count in {"hits", "crits"} and name in TRAVELLING:
                     slack += 1  # there, what is in flight at the end is counted
                 if abs(found - expected[count]) > slack:
