@@ -95,7 +95,7 @@ def expected_counts(row: dict[str, Any]) -> dict[str, float]:
                 counts[f"ability.{name}.{count}"] = about[count]
     for pet, found in row["pets"].items():
         for name, about in found["abilities"].items():
-            for count in ("casts", "crits", "glances"):
+            for count in ("casts", "crits", "glances")[name == "melee" :]:
                 if count in about:
                     counts[f"pet.{pet}.{name}.{count}"] = about[count]
     return counts
