@@ -153,6 +153,7 @@ def test_operands_at_the_start_of_a_fight() -> None:
         "gcd.remaining": 0,
         "gcd.duration": 1.5 / (1 + 1 / 6),
         "pet.count": 1,
+        "pet.remaining": 300,
         "pet.wolf.remaining": 300,
         "pet.pack.remaining": 0,
         "spell.kill_command.cost": 30,

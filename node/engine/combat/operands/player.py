@@ -191,6 +191,12 @@ def _pet_left(subject: Subject) -> Term:
     return falling(ask(q.PET_LEFT, place(subject.entity, 0)))
 
 
+def _pets_left(subject: Subject) -> Term:
+    pets = subject.world.known("pet").values()
+    left = [ask(q.PET_LEFT, place(pet, 0)) for pet in pets]
+    return falling(nodes.extreme("max", [real(0.0), *left]))
+
+
 PET = Family(
     "pet",
     "One pet.",
@@ -212,6 +218,7 @@ PETS = Family(
     {
         "active": flag("One is there.", lambda s: boolean(compare(">", _count(s), real(0.0)))),
         "count": amount("count", "How many are there.", lambda s: number(_count(s))),
+        "remaining": amount("seconds", "Until the last of them leaves.", _pets_left),
     },
 )
 PET_BUFFS = Family("pet.buff", "The same as `buff.A`.", BUFFS.operands, "buff", BUFFS.find)
