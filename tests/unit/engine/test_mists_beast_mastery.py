@@ -50,6 +50,7 @@ ALONE: dict[str, list[Any]] = {
     "multi_shot_3_targets": [{"cast": "multi_shot"}],
 }
 ITERATIONS = 1500
+RARELY = 0.25
 RARE = 1.5  #: casts per fight below which a part of one percent is too little to ask for
 #: swings, what the wolf does for the hunter, and the mark that comes with an Arcane Shot
 UNCOUNTED = {
@@ -116,7 +117,7 @@ def test_each_ability_alone_deals_what_it_should(name: str) -> None:
 @pytest.mark.compiled
 @pytest.mark.parametrize("name", FULL)
 def test_the_full_rotation(name: str) -> None:
-    """Mean DPS, and how often everything is cast, within one percent at all settings."""
+    """Mean DPS and casts within one percent at all settings, rare ones within a quarter of one."""
     found = row(name)
 
     result = run(fight(found), ITERATIONS)
@@ -124,7 +125,8 @@ def test_the_full_rotation(name: str) -> None:
     assert mean(result)[0] == pytest.approx(found["dps"]["mean"], rel=0.01)
     ours = {key: int(value) / ITERATIONS for key, value in result["counters"].items()}
     theirs = counts(found)
-    assert {key: ours[f"{key}.casts"] for key in theirs} == pytest.approx(theirs, rel=0.01)
+    casts = {key: ours[f"{key}.casts"] for key in theirs}
+    assert casts == pytest.approx(theirs, rel=0.01, abs=RARELY)
 
 
 @pytest.mark.parametrize("haste", SHOTS)
