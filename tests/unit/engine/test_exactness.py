@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ITERATIONS = 60
-GOLDEN = "33b9857871ccfe9c385fb3da599384be5ccaf55edb2378d07e6c2abd4dbca654"
+GOLDEN = "1d014bb98bf7d760a1c2b6d068440931d0681631c4edf0fc03f1c77103e228f1"
 ROOT = Path(__file__).parents[3]
 
 

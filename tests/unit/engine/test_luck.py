@@ -16,7 +16,7 @@ ACCUMULATED = [(0.01, 12.209960630), (0.05, 5.293584586), (0.1, 3.660215680)]
 def attempts(count: int, **rule: Any) -> dict[str, Any]:
     """Attempt a trigger with every swing, one per second."""
     return config(
-        (count - 1) * 1000,
+        max(1, (count - 1) * 1000),
         swing={"name": "swing", "period_ms": 1000, "effects": [strike()]},
         triggers={"luck": {"on": {"swing": ["hit"]}, "effects": [], **rule}},
     )
