@@ -75,4 +75,4 @@ lock: $(VENV)/.dev ## pin the dependencies again, with hashes
 	$(LOCK) supabase/functions/requirements.in -c requirements/local.txt -o requirements/functions.txt
 
 clean: ## remove what the commands above have made
-	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) .local .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

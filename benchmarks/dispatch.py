@@ -133,8 +133,8 @@ def queues(directory: Path) -> dict[str, Queue]:
     }
     if "PGMQ_SQL" in os.environ:
         found["pgmq"] = PythonQueue("pgmq")
-    packages.install_packages(directory)
-    return found | {name: NodeQueue(name, directory) for name in packages.PACKAGES}
+    packages.prepare_scripts(directory)
+    return found | {name: NodeQueue(name, directory) for name in packages.PEERS}
 
 
 def measure(server: DatabaseServer, queue: Queue, case: Case) -> Figures:

@@ -1,4 +1,4 @@
-"""The peers that run on Node: their packages, installed into a directory of their own."""
+"""The peers that run on Node: their packages, and the scripts that drive them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.npm import Packages, install, link
+
 if TYPE_CHECKING:
     from tests.databases import TestDatabase
 
-PACKAGES = {"graphile_worker": "graphile-worker@0.17.3", "pg_boss": "pg-boss@10.4.2"}
+PEERS = ("graphile_worker", "pg_boss")
+PACKAGES = Packages(
+    "queues",
+    {"graphile-worker": "0.17.3", "pg-boss": "10.4.2"},
+    probe=["--input-type=module", "--eval", "import 'graphile-worker'; import 'pg-boss'"],
+)
 
 
 class Drained(NamedTuple):
@@ -23,13 +30,11 @@ class Drained(NamedTuple):
     seconds: float
 
 
-def install_packages(directory: Path) -> None:
-    """Install the peers and put their scripts beside them. Raises CalledProcessError."""
-    for name in PACKAGES:
+def prepare_scripts(directory: Path) -> None:
+    """Put the scripts into a directory where they find their packages. Raises NpmError."""
+    for name in PEERS:
         shutil.copy(Path(__file__).parent / f"{name}.mjs", directory)
-    (directory / "package.json").write_text('{"private": true}', encoding="utf-8")
-    npm = ["npm", "install", "--silent", "--no-fund", "--no-audit", *PACKAGES.values()]
-    subprocess.run(npm, cwd=directory, check=True, stdin=subprocess.DEVNULL)
+    link(install(PACKAGES), directory)
 
 
 def call(  # noqa: PLR0913, PLR0917 - the arguments of the script

@@ -82,9 +82,9 @@ async def administrator(scratch: Target, flavour: Flavour) -> AsyncIterator[Call
 
 
 @pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest) -> Node:
-    """Node.js with the JavaScript client; where they cannot be had, the test says so."""
-    return Node(request.config.cache.mkdir("conformance-js"))
+def node() -> Node:
+    """Node.js with the JavaScript client; where there is none, the test says so."""
+    return Node()
 
 
 def _apply(target: Target, file: str) -> None:

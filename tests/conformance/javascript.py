@@ -2,62 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.npm import Packages, install, link
+
 if TYPE_CHECKING:
     from tests.conformance.targets import Target
 
 SCRIPTS = Path(__file__).with_name("js")
-INSTALL_SECONDS = 100
 RUN_SECONDS = 100
 
 
 class Node:
-    """Node.js with the packages of js/package.json, in a folder of their own."""
+    """Node.js with the packages of js/package.json."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self._node = _program("node")
-        self._folder = folder
-        self._install(_program("npm"))
+        _program("npm")
+        self._installed = install(_packages())
 
     def run(self, script: str, target: Target) -> None:
         """Run the tests of a script against a target; all of them have to pass."""
-        for path in SCRIPTS.glob("*.mjs"):
-            shutil.copy(path, self._folder)
-        finished = subprocess.run(
-            [self._node, "--test", "--test-reporter=spec", script],
-            cwd=self._folder,
-            env={**os.environ, **target.environment()},
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="simpool-js-") as directory:
+            scripts = Path(directory)
+            shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
+            link(self._installed, scripts)
+            finished = subprocess.run(
+                [self._node, "--test", "--test-reporter=spec", script],
+                cwd=scripts,
+                env={**os.environ, **target.environment()},
+                capture_output=True,
+                text=True,
+                timeout=RUN_SECONDS,
+                check=False,
+            )
         assert finished.returncode == 0, f"{finished.stdout}\n{finished.stderr}"
 
-    def _install(self, npm: str) -> None:
-        wanted = (SCRIPTS / "package.json").read_text(encoding="utf-8")
-        installed = self._folder / "node_modules" / "package.json"
-        if installed.exists() and installed.read_text(encoding="utf-8") == wanted:
-            return
-        (self._folder / "package.json").write_text(wanted, encoding="utf-8")
-        finished = subprocess.run(
-            [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-        assert finished.returncode == 0, f"npm cannot install the client: {finished.stderr[-500:]}"
-        # Kept last, so that it says what is installed wholly.
-        installed.write_text(wanted, encoding="utf-8")
+
+def _packages() -> Packages:
+    wanted = json.loads((SCRIPTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    imports = " ".join(f"import {name!r};" for name in wanted)
+    return Packages("conformance", wanted, probe=["--input-type=module", "--eval", imports])
 
 
 def _program(name: str) -> str:

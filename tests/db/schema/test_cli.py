@@ -18,6 +18,7 @@ from local.errors import PostgresMissingError
 from local.installation import Installation
 from local.servers import SUPERUSER
 from tests.databases import open_server
+from tests.npm import Packages, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
     from tests.databases import DatabaseServer
 
 ROOT: Final = Path(__file__).parents[3]
-CLI: Final = "supabase@3.1.0"
-CACHE: Final = ROOT / ".cache" / CLI.replace("@", "-")
+PROGRAM: Final = "node_modules/.bin/supabase"
+CLI: Final = Packages("supabase-cli", {"supabase": "3.1.0"}, probe=[PROGRAM, "--version"])
 #: the database of the CLI's local target
 DATABASE: Final = "postgres"
 CHECKER: Final = "plpgsql_check"
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="the CLI is an npm package"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("cli"),
 ]
 
@@ -75,7 +76,7 @@ def deployed(project: Path) -> str:
 
 def supabase(project: Path, *arguments: str) -> str:
     """Runs the CLI in the project; answers what it said, and fails where it fails."""
-    command = [str(_installed_cli()), *arguments]
+    command = [str(install(CLI) / PROGRAM), *arguments]
     environment = {**os.environ, "HOME": str(project), "PGSSLMODE": "disable", "DO_NOT_TRACK": "1"}
     done = subprocess.run(
         command,
@@ -90,17 +91,6 @@ def supabase(project: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
-
-
-def _installed_cli() -> Path:
-    program = CACHE / "node_modules" / ".bin" / "supabase"
-    if not program.exists():
-        npm = shutil.which("npm")
-        assert npm is not None
-        install = [npm, "install", "--no-fund", "--no-audit", "--prefix", str(CACHE), CLI]
-        CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, timeout=200)
-    return program
 
 
 def _kind() -> str:
