@@ -11,12 +11,15 @@ $$, $$
   ('available_nodes()'),
   ('cancel_job(uuid)'),
   ('claim_node(text,text,integer)'),
+  ('deactivate_device(uuid)'),
+  ('device_heartbeat(uuid)'),
   ('exchange_chunks(jsonb,integer,jsonb)'),
   ('explain_job(uuid)'),
   ('explain_node(uuid)'),
   ('get_network_stats()'),
   ('job_progress(uuid)'),
   ('node_heartbeat(jsonb)'),
+  ('register_device(text,text,numeric,integer,numeric,uuid)'),
   ('retry_job(uuid)'),
   ('save_rotation(text,text,text,boolean,uuid)'),
   ('share_node(uuid,text,uuid)'),
@@ -33,14 +36,22 @@ select results_eq($$
   from pg_catalog.pg_proc as routines
   where routines.pronamespace = 'public'::regnamespace
     and routines.proname in (
-      'claim_node', 'exchange_chunks', 'node_heartbeat', 'submit_job', 'update_node_settings'
+      'claim_node', 'deactivate_device', 'device_heartbeat', 'exchange_chunks', 'node_heartbeat',
+      'register_device', 'submit_job', 'update_node_settings'
     )
   order by 1
 $$, $$
   values
   ('claim_node', 'code text, name text DEFAULT NULL::text, max_parallel integer DEFAULT NULL::integer'),
+  ('deactivate_device', 'device_id uuid'),
+  ('device_heartbeat', 'device_id uuid'),
   ('exchange_chunks', 'finished jsonb, slots integer, running jsonb DEFAULT ''[]''::jsonb'),
   ('node_heartbeat', 'status jsonb'),
+  (
+    'register_device',
+    'device_name text, device_type text, ram_gb numeric, cpu_cores integer, storage_gb numeric, '
+    'device_id uuid DEFAULT NULL::uuid'
+  ),
   (
     'submit_job',
     'config_json text, iterations bigint, seed bigint DEFAULT NULL::bigint, '
@@ -99,6 +110,8 @@ $$, $$
   ('private.available_nodes()'),
   ('private.cancel_job(uuid)'),
   ('private.claim_node(text,text,integer)'),
+  ('private.deactivate_device(uuid)'),
+  ('private.device_heartbeat(uuid)'),
   ('private.exchange_chunks(jsonb,integer,jsonb)'),
   ('private.explain_job(uuid)'),
   ('private.explain_node(uuid)'),
@@ -112,6 +125,7 @@ $$, $$
   ('private.network_stats()'),
   ('private.node_heartbeat(jsonb)'),
   ('private.node_id()'),
+  ('private.register_device(text,text,numeric,integer,numeric,uuid)'),
   ('private.retry_job(uuid)'),
   ('private.save_rotation(text,text,text,boolean,uuid)'),
   ('private.share_node(uuid,text,uuid)'),

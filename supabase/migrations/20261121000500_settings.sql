@@ -30,6 +30,7 @@ create table private.settings (
   offline_node_lifetime interval not null default '30 days',
   orphaned_config_lifetime interval not null default '7 days',
   chunk_lifetime interval not null default '30 days',
+  device_heartbeat_period interval not null default '90 seconds',
   device_stale_after interval not null default '5 minutes',
   cron_history_lifetime interval not null default '3 days',
   hint_lifetime interval not null default '1 day',
@@ -45,7 +46,11 @@ create table private.settings (
   constraint priority_ageing_is_positive check (priority_ageing > interval '0'),
   constraint quotas_are_not_negative
   check (queued_jobs_max >= 0 and running_chunks_max >= 0 and daily_iterations_max >= 0),
-  constraint fold_size_is_at_least_two check (fold_size >= 2)
+  constraint fold_size_is_at_least_two check (fold_size >= 2),
+  constraint a_device_may_miss_a_heartbeat
+  check (
+    device_heartbeat_period > interval '0' and device_stale_after >= 2 * device_heartbeat_period
+  )
 );
 
 alter table private.settings enable row level security;
@@ -78,5 +83,9 @@ comment on column private.settings.running_chunks_max is
 'How many leases the jobs of a user may have out, about; null for no limit.';
 comment on column private.settings.daily_iterations_max is
 'How many iterations a user may submit in 24 hours; null for no limit.';
+comment on column private.settings.device_heartbeat_period is
+'How often a device without a node is asked to heartbeat.';
+comment on column private.settings.device_stale_after is
+'A device that was not heard of for this long is not counted by the network statistics.';
 comment on column private.settings.fold_size is
 'How many results are merged at a time, while a job runs.';
