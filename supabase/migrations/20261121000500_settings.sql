@@ -13,7 +13,9 @@ create table private.settings (
   chunk_iterations_max bigint not null default 10000000,
   default_iterations_per_second double precision not null default 200,
   failures_max integer not null default 3,
-  expiries_max integer not null default 10,
+  backoff_after integer not null default 3,
+  backoff_period interval not null default '30 seconds',
+  backoff_period_max interval not null default '1 hour',
   retry_elsewhere_period interval not null default '15 seconds',
   dispatch_nodes_max integer not null default 500,
   dispatch_nodes_per_exchange integer not null default 32,
@@ -42,7 +44,9 @@ create table private.settings (
   check (chunk_iterations_min between 1 and chunk_iterations_max),
   constraint default_speed_is_positive check (default_iterations_per_second > 0),
   constraint failures_max_is_positive check (failures_max >= 1),
-  constraint expiries_max_is_positive check (expiries_max >= 1),
+  constraint backoff_after_is_positive check (backoff_after >= 1),
+  constraint backoff_periods_are_ordered
+  check (backoff_period between interval '0' and backoff_period_max),
   constraint priority_ageing_is_positive check (priority_ageing > interval '0'),
   constraint quotas_are_not_negative
   check (queued_jobs_max >= 0 and running_chunks_max >= 0 and daily_iterations_max >= 0),
@@ -70,9 +74,12 @@ comment on column private.settings.chunk_duration_min is
 comment on column private.settings.default_iterations_per_second is
 'The speed assumed of a node that has not measured itself.';
 comment on column private.settings.failures_max is
-'A range that failed this often, on at least two nodes, fails its job; twice as often on one.';
-comment on column private.settings.expiries_max is
-'A range whose lease expired this often fails its job: it may be killing its nodes.';
+'A range that failed or was lost this often, on at least two nodes, fails its job; twice as often '
+'on one.';
+comment on column private.settings.backoff_after is
+'A node that fails or loses leases this often in a row gets no work for a while.';
+comment on column private.settings.backoff_period is
+'How long a node is backed off at first; twice as long each time, up to backoff_period_max.';
 comment on column private.settings.retry_elsewhere_period is
 'How long a range is kept from the node that has just failed or lost it.';
 comment on column private.settings.priority_ageing is

@@ -349,6 +349,23 @@ $$;
 comment on function private.end_lease(public.sim_chunks, text, text) is
 'Ends a lease without a result and opens its range again. The caller holds the job.';
 
+create function private.runs_elsewhere(job_id uuid, node_id uuid)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select from private.job_nodes as others
+    where others.job_id = runs_elsewhere.job_id and others.node_id <> runs_elsewhere.node_id
+  );
+end;
+$$;
+
+comment on function private.runs_elsewhere(uuid, uuid) is
+'Whether other nodes have handed in results of the job.';
+
 create function private.bar_failing_node(job_id uuid, node_id uuid)
 returns void
 language plpgsql
@@ -365,11 +382,7 @@ begin
       and chunks.node_id = bar_failing_node.node_id
       and chunks.failure in ('error', 'rejected')
   )
-  and exists (
-    select from private.job_nodes as others
-    where others.job_id = bar_failing_node.job_id
-      and others.node_id <> bar_failing_node.node_id
-  )
+  and private.runs_elsewhere(bar_failing_node.job_id, bar_failing_node.node_id)
   on conflict on constraint barred_nodes_pkey do nothing;
 end;
 $$;
@@ -384,16 +397,14 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_settings private.settings;
+  v_failures_max integer;
   v_history record;
 begin
-  select * into strict v_settings from private.settings;
+  select failures_max into strict v_failures_max from private.settings;
   select
-    count(*) filter (where chunks.failure in ('error', 'rejected')) as failures,
-    count(distinct chunks.node_id) filter (
-      where chunks.failure in ('error', 'rejected')
-    ) as nodes,
-    count(*) filter (where chunks.failure = 'expired') as expiries,
+    count(*) as failures,
+    count(*) filter (where chunks.failure = 'expired') as losses,
+    count(distinct chunks.node_id) as nodes,
     (
       array_agg(chunks.error order by chunks.attempt desc) filter (where chunks.error is not null)
     )[1] as last_error
@@ -402,27 +413,28 @@ begin
   join public.sim_jobs as jobs on jobs.id = chunks.job_id
   where chunks.job_id = (fail_hopeless_job.chunk).job_id
     and chunks.seed_offset = (fail_hopeless_job.chunk).seed_offset
+    and chunks.failure in ('error', 'rejected', 'expired')
     and chunks.created_at >= coalesce(jobs.retried_at, '-infinity');
 
-  if v_history.failures >= v_settings.failures_max * 2
-    or v_history.failures >= v_settings.failures_max and v_history.nodes >= 2
+  if v_history.failures >= v_failures_max * 2
+    or v_history.failures >= v_failures_max and v_history.nodes >= 2
   then
     perform private.end_job((fail_hopeless_job.chunk).job_id, 'failed', format(
-      'iterations from %s failed %s times on %s node(s); the last error was: %s',
+      'iterations from %s failed %s times on %s node(s)%s; the last error was: %s',
       (fail_hopeless_job.chunk).seed_offset, v_history.failures, v_history.nodes,
+      case
+        when v_history.losses > 0 then format(', %s of them by going silent', v_history.losses)
+        else ''
+      end,
       coalesce(v_history.last_error, 'none given')
-    ));
-  elsif v_history.expiries >= v_settings.expiries_max then
-    perform private.end_job((fail_hopeless_job.chunk).job_id, 'failed', format(
-      'iterations from %s were lost %s times: the nodes that ran them went silent',
-      (fail_hopeless_job.chunk).seed_offset, v_history.expiries
     ));
   end if;
 end;
 $$;
 
 comment on function private.fail_hopeless_job(public.sim_chunks) is
-'Fails the job when a range has failed, or was lost, too often. The caller holds the job.';
+'Fails the job when a range has failed, or was lost, too often: its chunk is leased no more. The '
+'caller holds the job.';
 
 create function private.fail_chunk(
   chunk public.sim_chunks, failure text, error text, retryable boolean
@@ -432,18 +444,25 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_is_config_at_fault constant boolean := not fail_chunk.retryable
+    -- what others have run cannot be as wrong as this node says
+    and not private.runs_elsewhere((fail_chunk.chunk).job_id, (fail_chunk.chunk).node_id);
 begin
   perform private.end_lease(fail_chunk.chunk, fail_chunk.failure, fail_chunk.error);
-  if fail_chunk.failure in ('error', 'rejected') then
-    perform private.bar_failing_node(
-      (fail_chunk.chunk).job_id, (fail_chunk.chunk).node_id
-    );
-  end if;
-  if not fail_chunk.retryable then
+  if v_is_config_at_fault then
     perform private.end_job(
       (fail_chunk.chunk).job_id, 'failed', coalesce(fail_chunk.error, 'no error was given')
     );
     return;
+  end if;
+  if fail_chunk.failure in ('error', 'rejected', 'expired') then
+    perform private.note_failure((fail_chunk.chunk).node_id, fail_chunk.error);
+  end if;
+  if fail_chunk.failure in ('error', 'rejected') then
+    perform private.bar_failing_node(
+      (fail_chunk.chunk).job_id, (fail_chunk.chunk).node_id
+    );
   end if;
   perform private.fail_hopeless_job(fail_chunk.chunk);
 end;

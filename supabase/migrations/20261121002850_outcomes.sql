@@ -179,6 +179,9 @@ begin
       v_accepted := v_accepted || v_item.chunk_id;
     end if;
   end loop;
+  if cardinality(v_accepted) > 0 then
+    perform private.note_success(private.trust_of(settle.node_id));
+  end if;
   for v_job in
     select chunks.job_id, array_agg(chunks.id) as accepted
     from private.find_chunks(v_accepted) as chunks

@@ -55,6 +55,12 @@ begin
   foreach v_job_id in array v_jobs loop
     perform private.hold_job(v_job_id);
   end loop;
+  perform private.lock_trust(array(
+    select chunks.node_id
+    from private.expired_leases(requeue_expired_leases.quantity) as expired
+    join public.sim_chunks as chunks on chunks.id = expired.chunk_id
+    where expired.job_id = any(v_jobs)
+  ));
   -- asked again, now that nothing can change them
   for v_chunk in
     select chunks.*

@@ -363,7 +363,8 @@ begin
   perform private.confirm_running(v_node_id, v_running);
 
   v_slots := case
-    when v_node.paused_at is not null or v_node.max_parallel = 0 then 0
+    when v_node.paused_at is not null or v_node.max_parallel = 0
+      or private.is_sidelined(v_node_id) then 0
     else exchange_chunks.slots
   end;
   if v_slots > 0 then

@@ -31,6 +31,7 @@ begin
         or coalesce(heartbeats.leases_until, '-infinity') <= private.current_time() then 'offline'
       when nodes.paused_at is not null then 'paused'
       when nodes.max_parallel = 0 then 'without_workers'
+      when private.is_sidelined(nodes.id) then 'backed_off'
       when private.is_barred((nodes_for_job.job).id, nodes.id) then 'barred'
       when leases.of_all > 0 and idle.node_id is null then 'busy'
       else 'free'
@@ -157,7 +158,8 @@ begin
       (4, 'offline', 'are offline'),
       (5, 'paused', 'their owners paused'),
       (6, 'without_workers', 'may use no workers'),
-      (7, 'barred', 'failed it too often and get no more of it')
+      (7, 'backed_off', 'fail again and again and get no work for a while'),
+      (8, 'barred', 'failed it too often and get no more of it')
     ) as phrases (place, code, sentence)
     where reasons_of_job.states ? phrases.code
     order by phrases.place
@@ -264,6 +266,31 @@ comment on function public.explain_job(uuid) is
 'Why the caller''s job waits or runs as it does: reasons in words, what the nodes that may serve '
 'it are doing, its place among the caller''s jobs, when it will be done, and what went wrong.';
 
+create function private.trouble_of_node(node_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_trust private.node_trust := private.trust_of(trouble_of_node.node_id);
+  v_reasons jsonb := '[]'::jsonb;
+begin
+  if v_trust.backed_off_until > private.current_time() then
+    v_reasons := v_reasons || private.reason('backed_off', format(
+      'It failed %s times in a row, and gets no work until %s UTC. The last error was: %s',
+      v_trust.failures,
+      to_char(v_trust.backed_off_until at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS'),
+      coalesce(v_trust.last_error, 'none; it went silent.')
+    ));
+  end if;
+  return v_reasons;
+end;
+$$;
+
+comment on function private.trouble_of_node(uuid) is
+'Why the pool gives the node no work; empty when it does.';
+
 create function private.reasons_of_node(node public.nodes)
 returns jsonb
 language plpgsql
@@ -291,12 +318,16 @@ begin
   if (reasons_of_node.node).max_parallel = 0 then
     v_reasons := v_reasons || private.reason('without_workers', 'It may use no workers.');
   end if;
+  v_reasons := v_reasons || private.trouble_of_node((reasons_of_node.node).id);
   select count(*) into v_leases
   from public.sim_chunks as chunks
   where chunks.node_id = (reasons_of_node.node).id
     and chunks.status in ('pending', 'claimed', 'running');
   if v_leases > 0 then
     return v_reasons || private.reason('working', format('It holds %s parts of jobs.', v_leases));
+  end if;
+  if private.is_sidelined((reasons_of_node.node).id) then
+    return v_reasons;
   end if;
   if exists (select from private.jobs_for_node((reasons_of_node.node).id)) then
     return v_reasons || private.reason('offered', 'There is work for it, when it asks.');

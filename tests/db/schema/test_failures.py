@@ -47,6 +47,7 @@ def test_a_range_that_fails_on_two_nodes_fails_the_job(pool: Pool) -> None:
 
 def test_one_node_alone_must_fail_twice_as_often(pool: Pool) -> None:
     """A pool of one node does not give up on its own word alone."""
+    pool.configure(backoff_after=100)
     user = pool.user()
     job = user.submit()
     node = pool.node(user)
@@ -183,20 +184,52 @@ def test_a_late_result_withdraws_a_range_that_waits(pool: Pool) -> None:
     assert other.take() == []
 
 
+def _lose(pool: Pool, node: Node) -> None:
+    """Takes the first range, and is not heard of again."""
+    _take_first_range(pool, node)
+    pool.advance("2 minutes")
+    assert pool.scalar("select private.requeue_expired_leases()") == 1
+
+
 def test_a_range_that_keeps_killing_its_nodes_fails_the_job(pool: Pool) -> None:
-    """Silence is forgiven more often than an error, but not for ever."""
-    pool.configure(expiries_max=3)
+    """Silence counts like an error: after the third loss, on two nodes, nobody else is lost."""
     user = pool.user()
     job = user.submit(10)
-    node = pool.node(user)
-    for _ in range(3):
-        node.heartbeat()
-        assert len(node.take()) == 1
-        pool.advance("2 minutes")
-        assert pool.scalar("select private.requeue_expired_leases()") == 1
-        pool.advance("20 seconds")
-    assert user.job(job)["status"] == "failed"
-    assert "were lost 3 times" in user.job(job)["error"]
+    one, other = pool.node(user), pool.node(user)
+    for node in (one, other, one):
+        assert user.job(job)["status"] != "failed"
+        _lose(pool, node)
+    row = user.job(job)
+    assert row["status"] == "failed"
+    assert row["error"] == (
+        "iterations from 0 failed 3 times on 2 node(s), 3 of them by going silent; "
+        "the last error was: none given"
+    )
+
+
+def test_losses_and_errors_count_together(pool: Pool) -> None:
+    """However a range goes wrong, it is the same range."""
+    user = pool.user()
+    job = user.submit(10)
+    one, other = pool.node(user), pool.node(user)
+    _lose(pool, one)
+    other.outcome(failed(_take_first_range(pool, other), "out of memory"))
+    assert user.job(job)["status"] == "running"
+    _lose(pool, one)
+    assert user.job(job)["error"] == (
+        "iterations from 0 failed 3 times on 2 node(s), 2 of them by going silent; "
+        "the last error was: out of memory"
+    )
+
+
+def test_one_node_cannot_call_a_job_hopeless_that_others_run(pool: Pool) -> None:
+    """What it says of the config is not true: the range is run elsewhere."""
+    user = pool.user()
+    job = user.submit()
+    good, bad = pool.node(user), pool.node(user)
+    good.outcome(completed(good.take()[0]))
+    assert bad.outcome(failed(bad.take()[0], "bad config", retryable=False)) == "accepted"
+    assert user.job(job)["status"] == "running"
 
 
 def test_a_retry_continues_where_the_job_failed(pool: Pool) -> None:

@@ -167,7 +167,7 @@ def test_a_crowd_of_nodes_finishes_every_job_exactly(pool: Pool) -> None:
                 failed(chunk) if (calls + index) % 9 == 0 else completed(chunk) for chunk in chunks
             ]
 
-    pool.configure(failures_max=1000)
+    pool.configure(failures_max=1000, backoff_after=1000)
     with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(work, index) for index in range(8)]:
             future.result(PATIENCE * 3)

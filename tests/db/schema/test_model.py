@@ -179,7 +179,7 @@ def test_the_database_follows_the_model_of_leasing(pool: Pool) -> None:
         chunk_iterations_max=SIZE,
         retry_elsewhere_period="0 seconds",
         failures_max=1000,
-        expiries_max=1000,
+        backoff_after=1000,
     )
 
     class LeasingHere(Leasing):
