@@ -108,7 +108,7 @@ def _mode(path: Path) -> str:
 def _cores(settings: Settings) -> Finding:
     hardware = detect_hardware(settings.data_dir)
     total, wanted = hardware.cores.total, settings.max_parallel
-    found = f"{hardware.cpu_name}: {total} usable, {hardware.cores.optimal} workers by default"
+    found = f"{hardware.cpu.name}: {total} usable, {hardware.cores.optimal} workers by default"
     if wanted is not None and wanted > total:
         fix = f"Set max_parallel to {total} or less: more workers than cores only share them."
         return Finding("cores", "warn", f"{found}, but {wanted} wanted", fix)

@@ -17,6 +17,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "run": "run this machine as a node of the pool (the default)",
         "claim": "make a node yours, with the code it shows",
+        "devices": "show the devices of this machine",
         "status": "show the node on this machine, and your nodes in the pool",
         "unregister": "take this node out of the pool",
         "login": "sign in to the pool, or sign up",

@@ -53,7 +53,7 @@ def _together(engine: Engine, workers: int, seconds: float) -> float:
 def _table(
     engine: Engine, hardware: Hardware, workers: int, alone: float, together: float
 ) -> Table:
-    table = Table(title=f"{engine.name} {engine.version}, {hardware.cpu_name}", min_width=50)
+    table = Table(title=f"{engine.name} {engine.version}, {hardware.cpu.name}", min_width=50)
     table.add_column("workers", justify="right")
     table.add_column("iterations/s", justify="right")
     table.add_column("per worker", justify="right")

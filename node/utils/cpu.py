@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import psutil
+from node.utils.probe import SystemProbe, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from node.utils.probe import Probe
 
 CPUS = "/sys/devices/system/cpu"
 CGROUPS = "/sys/fs/cgroup"
@@ -22,67 +19,6 @@ ARM = frozenset({"arm64", "aarch64"})
 X86 = frozenset({"x86_64", "amd64"})
 # A core of the lowest tier still counts as fast when it is nearly as fast as the fastest one.
 NEARLY_AS_FAST = 0.75
-
-
-class Probe(Protocol):
-    """What detection may ask a machine."""
-
-    system: str
-    machine: str
-
-    def read(self, path: str) -> str | None:
-        """Text of a file, None where it cannot be read."""
-
-    def sysctl(self, name: str) -> str | None:
-        """A kernel value of macOS, None where there is none."""
-
-    def allowed(self) -> frozenset[int] | None:
-        """Numbers of the CPUs this process may run on, None where the system does not say."""
-
-    def logical(self) -> int:
-        """Number of logical CPUs."""
-
-    def physical(self) -> int | None:
-        """Number of physical cores, None where the system does not say."""
-
-
-class SystemProbe:
-    """Asks the machine this process runs on."""
-
-    def __init__(self) -> None:
-        self.system = platform.system().lower()
-        self.machine = platform.machine().lower()
-
-    def read(self, path: str) -> str | None:
-        """Text of a file, None where it cannot be read."""
-        try:
-            return Path(path).read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            return None
-
-    def sysctl(self, name: str) -> str | None:
-        """A kernel value of macOS, None where there is none."""
-        command = shutil.which("sysctl", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-        if self.system != "darwin" or command is None:
-            return None
-        answer = subprocess.run(
-            [command, "-n", name], capture_output=True, text=True, check=False, timeout=5
-        )
-        return answer.stdout.strip() or None
-
-    def allowed(self) -> frozenset[int] | None:
-        """Numbers of the CPUs this process may run on, None where the system does not say."""
-        if hasattr(os, "sched_getaffinity"):
-            return frozenset(os.sched_getaffinity(0))
-        return None
-
-    def logical(self) -> int:
-        """Number of logical CPUs."""
-        return os.cpu_count() or 1
-
-    def physical(self) -> int | None:
-        """Number of physical cores, None where the system does not say."""
-        return psutil.cpu_count(logical=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +53,7 @@ def _usable(probe: Probe) -> list[int] | None:
 
 def _optimal(probe: Probe, usable: list[int] | None, logical: int) -> int:
     if probe.system == "darwin" and probe.machine in ARM:
-        return _positive(probe.sysctl("hw.perflevel0.logicalcpu")) or logical
+        return _positive(probe.output("sysctl", "-n", "hw.perflevel0.logicalcpu")) or logical
     if probe.system == "linux" and probe.machine in ARM:
         return _big_cores(probe, _numbers(probe, usable)) or logical
     if probe.machine in X86:
@@ -202,8 +138,5 @@ def _ratio(quota: str, period: str) -> float | None:
 
 def _positive(text: str | None) -> int | None:
     """The number in the text, None where it holds none or one below 1."""
-    try:
-        number = int(text or "")
-    except ValueError:
-        return None
-    return number if number > 0 else None
+    found = number(text)
+    return found if found and found > 0 else None

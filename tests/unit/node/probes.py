@@ -5,31 +5,56 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from node.utils.probe import Battery, Space
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from node.utils.nvidia import NvidiaFacts
 
 CPUS = "/sys/devices/system/cpu"
 
 
+GIBIBYTE = 1024**3
+MEMORY = Space(32 * GIBIBYTE, 20 * GIBIBYTE)
+DISK = Space(512 * GIBIBYTE, 100 * GIBIBYTE)
+
+
 @dataclass
 class RecordedProbe:
-    """Answers of one machine."""
+    """Answers of one machine. A folder holds what files are recorded below it."""
 
     system: str
     machine: str
     cpus: int
     physical_cores: int | None = None
     files: Mapping[str, str] = field(default_factory=dict)
-    kernel_values: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     affinity: frozenset[int] | None = None
+    name: str = "desk"
+    space: Space = MEMORY
+    storage: Space = DISK
+    power: Battery | None = None
+    card_address: int = 0x001122334455
+    load: float = 0.0
+    nvidia_gpus: tuple[NvidiaFacts, ...] = ()
+
+    def hostname(self) -> str:
+        """The recorded name."""
+        return self.name
 
     def read(self, path: str) -> str | None:
         """Text of a recorded file."""
         return self.files.get(path)
 
-    def sysctl(self, name: str) -> str | None:
-        """A recorded kernel value."""
-        return self.kernel_values.get(name)
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of recorded files and folders."""
+        below = (path.removeprefix(f"{folder}/") for path in self.files)
+        return tuple(sorted({path.partition("/")[0] for path in below if path[0] != "/"}))
+
+    def output(self, *command: str) -> str | None:
+        """What a recorded command said; a long one is recorded under its first word alone."""
+        return self.outputs.get(" ".join(command), self.outputs.get(command[0]))
 
     def allowed(self) -> frozenset[int] | None:
         """The recorded affinity."""
@@ -42,6 +67,31 @@ class RecordedProbe:
     def physical(self) -> int | None:
         """The recorded number of physical cores."""
         return self.physical_cores
+
+    def memory(self) -> Space:
+        """The recorded memory."""
+        return self.space
+
+    def disk(self, path: str) -> Space:
+        """The recorded disk, whichever path is asked for."""
+        del path
+        return self.storage
+
+    def battery(self) -> Battery | None:
+        """The recorded battery."""
+        return self.power
+
+    def mac(self) -> int:
+        """The recorded address."""
+        return self.card_address
+
+    def cpu_load(self) -> float:
+        """The recorded load."""
+        return self.load
+
+    def nvidia(self) -> tuple[NvidiaFacts, ...]:
+        """The recorded GPUs of NVIDIA."""
+        return self.nvidia_gpus
 
 
 def capacities(*values: int) -> dict[str, str]:
@@ -78,10 +128,9 @@ APPLE_M1_PRO = RecordedProbe(
     "arm64",
     cpus=10,
     physical_cores=10,
-    kernel_values={
-        "hw.perflevel0.logicalcpu": "8",
-        "hw.perflevel1.logicalcpu": "2",
-        "machdep.cpu.brand_string": "Apple M1 Pro",
+    outputs={
+        "sysctl -n hw.perflevel0.logicalcpu": "8",
+        "sysctl -n machdep.cpu.brand_string": "Apple M1 Pro",
     },
 )
 APPLE_INTEL = RecordedProbe("darwin", "x86_64", cpus=16, physical_cores=8)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from node.utils.cpu import Cores, SystemProbe, detect_cores
+from node.utils.cpu import Cores, detect_cores
+from node.utils.probe import SystemProbe
 from tests.unit.node import probes
 from tests.unit.node.probes import RecordedProbe
 
@@ -35,7 +36,7 @@ def test_fast_cores_are_found(probe: RecordedProbe, cores: Cores) -> None:
 
 def test_a_mac_that_does_not_say_uses_all() -> None:
     """Without the kernel value an Apple machine falls back to its logical CPUs."""
-    assert detect_cores(replace(probes.APPLE_M1_PRO, kernel_values={})).optimal == 10
+    assert detect_cores(replace(probes.APPLE_M1_PRO, outputs={})).optimal == 10
 
 
 def test_affinity_bounds_both() -> None:
@@ -131,9 +132,3 @@ def test_this_machine_has_sensible_cores() -> None:
     """The real probe gives numbers that fit together."""
     cores = detect_cores(SystemProbe())
     assert 1 <= cores.optimal <= cores.total <= SystemProbe().logical()
-
-
-def test_a_file_that_is_not_there_reads_as_nothing() -> None:
-    """The real probe answers None, and does not raise."""
-    assert SystemProbe().read("/nowhere/at/all") is None
-    assert SystemProbe().sysctl("no.such.value") is None
