@@ -9,7 +9,7 @@ select tables_are('public', array[
 select tables_are('private', array[
   'barred_nodes', 'clock', 'idle_nodes', 'job_nodes', 'job_partials', 'node_heartbeats', 'nonces',
   'node_trust', 'open_jobs', 'rate_limits', 'rate_uses', 'reopened_ranges', 'settings', 'sweeps',
-  'uncut_ranges', 'user_quotas'
+  'tail_jobs', 'uncut_ranges', 'user_quotas'
 ], 'private holds the internals and no others');
 
 select is_empty($$

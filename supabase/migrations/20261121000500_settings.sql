@@ -17,6 +17,8 @@ create table private.settings (
   backoff_period interval not null default '30 seconds',
   backoff_period_max interval not null default '1 hour',
   retry_elsewhere_period interval not null default '15 seconds',
+  straggler_factor double precision not null default 2,
+  straggler_slack interval not null default '5 seconds',
   dispatch_nodes_max integer not null default 500,
   dispatch_nodes_per_exchange integer not null default 32,
   priority_ageing interval not null default '10 minutes',
@@ -47,6 +49,8 @@ create table private.settings (
   constraint backoff_after_is_positive check (backoff_after >= 1),
   constraint backoff_periods_are_ordered
   check (backoff_period between interval '0' and backoff_period_max),
+  constraint stragglers_are_late
+  check (straggler_factor >= 1 and straggler_slack >= interval '0'),
   constraint priority_ageing_is_positive check (priority_ageing > interval '0'),
   constraint quotas_are_not_negative
   check (queued_jobs_max >= 0 and running_chunks_max >= 0 and daily_iterations_max >= 0),
@@ -82,6 +86,9 @@ comment on column private.settings.backoff_period is
 'How long a node is backed off at first; twice as long each time, up to backoff_period_max.';
 comment on column private.settings.retry_elsewhere_period is
 'How long a range is kept from the node that has just failed or lost it.';
+comment on column private.settings.straggler_factor is
+'A lease of a job with nothing left to lease is a straggler, and leased to an idle node as well, '
+'when it has been out this many times as long as its node should need, and straggler_slack more.';
 comment on column private.settings.priority_ageing is
 'Waiting this long is worth one step of priority among the jobs of one user.';
 comment on column private.settings.queued_jobs_max is

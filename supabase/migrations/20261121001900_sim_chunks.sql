@@ -1,5 +1,9 @@
 -- Chunks: one row per lease of a range, inserted when the range is leased and changed once, when
 -- the lease ends. A range that is leased again gets a new row with the next attempt.
+--
+-- Where that is worth it, a range is leased a second time while its first lease is out: the purpose
+-- of the row says what for. Of two rivals for the same range whoever hands in its result first
+-- counts; when one of them ends without, the other goes on as if it had been alone.
 
 create table public.sim_chunks (
   id uuid primary key default gen_random_uuid(),
@@ -10,6 +14,8 @@ create table public.sim_chunks (
   iterations bigint not null,
   status text not null,
   attempt integer not null default 1,
+  purpose text not null default 'work',
+  rival_id uuid,
   lease_token uuid not null default gen_random_uuid(),
   lease_expires_at timestamptz not null,
   result jsonb,
@@ -24,6 +30,8 @@ create table public.sim_chunks (
   constraint a_range_is_leased_once_per_attempt unique (job_id, seed_offset, attempt),
   constraint a_range_has_iterations check (iterations >= 1 and seed_offset >= 0),
   constraint attempts_start_at_one check (attempt >= 1),
+  constraint purpose_is_known check (purpose in ('work', 'speculation')),
+  constraint a_speculation_has_a_rival check (purpose <> 'speculation' or rival_id is not null),
   constraint status_is_known
   check (status in ('pending', 'claimed', 'running', 'completed', 'failed')),
   constraint a_pending_chunk_is_not_confirmed check (status <> 'pending' or claimed_at is null),
@@ -50,6 +58,10 @@ comment on column public.sim_chunks.node_id is
 'Who holds or held the lease. No foreign key: history outlives nodes, and inserts stay cheap.';
 comment on column public.sim_chunks.status is
 'pending: pushed to its node, not yet confirmed; claimed: the node has it; running: it said so.';
+comment on column public.sim_chunks.purpose is
+'work: it answers for its range; speculation: it runs the range of a straggler once more.';
+comment on column public.sim_chunks.rival_id is
+'The other lease of the same range, of which the first result counts. Not for nodes to know.';
 comment on column public.sim_chunks.failure is
 'How a lease ended without a result; released, cancelled and superseded are nobody''s fault.';
 comment on column public.sim_chunks.lease_expires_at is
@@ -64,7 +76,7 @@ where status in ('pending', 'claimed', 'running');
 create index idx_sim_chunks_lease on public.sim_chunks (lease_expires_at)
 where status in ('pending', 'claimed', 'running');
 
--- everything but the lease token, which is between the pool and the node
+-- not the lease token, which is between the pool and the node, nor what the lease is for
 grant select (
   id, job_id, node_id, config_hash, seed_offset, iterations, status, attempt, lease_expires_at,
   result, result_digest, failure, error, created_at, claimed_at, started_at, completed_at, failed_at

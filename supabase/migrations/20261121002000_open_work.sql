@@ -23,6 +23,15 @@ on private.open_jobs (user_id, rank desc, created_at, job_id);
 create index idx_open_jobs_public
 on private.open_jobs (user_id, rank desc, created_at, job_id) where access_type = 'public';
 
+create table private.tail_jobs (
+  job_id uuid primary key references public.sim_jobs (id) on delete cascade
+);
+
+alter table private.tail_jobs enable row level security;
+
+comment on table private.tail_jobs is
+'Running jobs with nothing left to lease, that wait for what is out: where stragglers matter.';
+
 create table private.uncut_ranges (
   job_id uuid not null references public.sim_jobs (id) on delete cascade,
   stripe smallint not null,

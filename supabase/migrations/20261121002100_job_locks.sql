@@ -4,10 +4,12 @@
 --      then that of public.nodes; whoever changes public.nodes alone needs the second only,
 --   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
 --      pass per transaction; a job met later is only tried, never waited for,
---   3. uncut ranges, in the order in which jobs are served,
+--   3. the uncut ranges of one job; those of more jobs are tried, for nodes are not served in the
+--      same order,
 --   4. the node's own row among the waiting nodes,
 --   5. everything else with skip locked, or rows that the lock on the job protects already: waking
---      other nodes comes last, and waits for nothing.
+--      other nodes comes last, and waits for nothing. The sweep wakes nodes too: after it 3 is only
+--      tried as well.
 --
 -- Whoever ends its own lease with a result shares its job; whoever touches another's lease, reopens
 -- a range, or ends the job holds it alone. The job is finished by whoever completes the last range:
@@ -107,6 +109,19 @@ $$;
 
 comment on function private.try_share_job(uuid) is 'Shares the job unless somebody holds it alone.';
 
+create function private.try_hold_job(job_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return pg_try_advisory_xact_lock(private.job_lock_key(try_hold_job.job_id));
+end;
+$$;
+
+comment on function private.try_hold_job(uuid) is 'Keeps the job unless somebody else has it.';
+
 create function private.is_fully_leased(job_id uuid)
 returns boolean
 language plpgsql
@@ -139,6 +154,9 @@ begin
       where locked.job_id = close_job_if_fully_leased.job_id
       for update skip locked
     ));
+    if found then
+      insert into private.tail_jobs (job_id) values (close_job_if_fully_leased.job_id);
+    end if;
   end if;
 end;
 $$;
@@ -153,6 +171,7 @@ volatile
 set search_path = ''
 as $$
 begin
+  delete from private.tail_jobs as jobs where jobs.job_id = open_job.job_id;
   insert into private.open_jobs (job_id, user_id, access_type, rank, created_at)
   select
     jobs.id, jobs.user_id, jobs.access_type,

@@ -127,6 +127,7 @@ begin
       select count(*) from public.sim_chunks as chunks
       where chunks.job_id = progress_of_job.job_id
         and chunks.status in ('pending', 'claimed', 'running')
+        and chunks.purpose = 'work'
     )
     + (
       select count(*) from private.reopened_ranges as ranges
@@ -280,13 +281,14 @@ begin
       where active.job_id = revoke_leases.job_id
         and active.status in ('pending', 'claimed', 'running')
     ))
-    returning chunks.id, chunks.seed_offset, chunks.iterations
+    returning chunks.id, chunks.purpose, chunks.seed_offset, chunks.iterations
   ),
   kept as (
     -- a retry continues where the job stopped
     insert into private.reopened_ranges (job_id, seed_offset, iterations, reopened_at)
     select revoke_leases.job_id, revoked.seed_offset, revoked.iterations, private.current_time()
     from revoked
+    where revoked.purpose = 'work'
   )
   select array_agg(revoked.id) into v_ids from revoked;
   perform private.push_cancel(v_ids);
@@ -306,6 +308,7 @@ declare
   v_progress jsonb := private.progress_of_job(end_job.job_id);
 begin
   delete from private.open_jobs as jobs where jobs.job_id = end_job.job_id;
+  delete from private.tail_jobs as jobs where jobs.job_id = end_job.job_id;
   perform private.revoke_leases(end_job.job_id, 'cancelled');
   update public.sim_jobs as jobs
   set
@@ -410,6 +413,7 @@ set search_path = ''
 as $$
 begin
   delete from private.open_jobs as jobs where jobs.job_id = forget_work.job_id;
+  delete from private.tail_jobs as jobs where jobs.job_id = forget_work.job_id;
   delete from private.uncut_ranges as ranges where ranges.job_id = forget_work.job_id;
   delete from private.reopened_ranges as ranges where ranges.job_id = forget_work.job_id;
   delete from private.job_partials as partials where partials.job_id = forget_work.job_id;

@@ -73,7 +73,10 @@ begin
     select
       items.job_id,
       bool_or(
-        items.status <> 'completed' or items.problem is not null or chunks.status = 'failed'
+        items.status <> 'completed'
+        or items.problem is not null
+        or chunks.status = 'failed'
+        or chunks.rival_id is not null
       ) as alone,
       min(items.result ->> 'engine_version') as lowest_version,
       max(items.result ->> 'engine_version') as highest_version
@@ -199,7 +202,7 @@ comment on function private.pin_engine_version(uuid, text) is
 'The first accepted result decides the job''s engine version; false for any other. The caller '
 'holds the job while it has none.';
 
-create function private.withdraw_range(job_id uuid, seed_offset bigint)
+create function private.withdraw_range(winner public.sim_chunks)
 returns void
 language plpgsql
 volatile
@@ -209,24 +212,26 @@ declare
   v_ids uuid[];
 begin
   delete from private.reopened_ranges as ranges
-  where ranges.job_id = withdraw_range.job_id
-    and ranges.seed_offset = withdraw_range.seed_offset;
+  where ranges.job_id = (withdraw_range.winner).job_id
+    and ranges.seed_offset = (withdraw_range.winner).seed_offset;
   with superseded as (
     update public.sim_chunks as chunks
     set status = 'failed', failure = 'superseded', failed_at = private.current_time()
-    where chunks.job_id = withdraw_range.job_id
-      and chunks.seed_offset = withdraw_range.seed_offset
+    where chunks.job_id = (withdraw_range.winner).job_id
+      and chunks.seed_offset = (withdraw_range.winner).seed_offset
+      and chunks.id <> (withdraw_range.winner).id
       and chunks.status in ('pending', 'claimed', 'running')
     returning chunks.id
   )
   select array_agg(superseded.id) into v_ids from superseded;
   perform private.push_cancel(v_ids);
-  perform private.close_job_if_fully_leased(withdraw_range.job_id);
+  perform private.close_job_if_fully_leased((withdraw_range.winner).job_id);
 end;
 $$;
 
-comment on function private.withdraw_range(uuid, bigint) is
-'A late result makes leasing its range again pointless. The caller holds the job.';
+comment on function private.withdraw_range(public.sim_chunks) is
+'The result of one lease makes all others of its range pointless, those that are out and those to '
+'come. The caller holds the job.';
 
 create function private.accept_results(node_id uuid, items private.finished_chunk[])
 returns void
@@ -306,6 +311,7 @@ begin
       where handed.status = 'completed'
         and handed.problem is null
         and chunks.status in ('pending', 'claimed', 'running')
+        and chunks.rival_id is null
         and jobs.status in ('pending', 'running')
         and jobs.engine_version = handed.result ->> 'engine_version'
         and not private.is_completed_range(chunks.job_id, chunks.seed_offset)
@@ -317,7 +323,29 @@ end;
 $$;
 
 comment on function private.plain_results(private.finished_chunk[]) is
-'The good results of live leases of running jobs: nearly always all of them, counted at once.';
+'The good results of live leases without a rival, of running jobs: nearly always all of them, '
+'counted at once.';
+
+create function private.leave_range_to_rival(chunk public.sim_chunks)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  update public.sim_chunks as chunks
+  set purpose = 'work', rival_id = null
+  where chunks.job_id = (leave_range_to_rival.chunk).job_id
+    and chunks.seed_offset = (leave_range_to_rival.chunk).seed_offset
+    and chunks.rival_id = (leave_range_to_rival.chunk).id
+    and chunks.status in ('pending', 'claimed', 'running');
+  return found;
+end;
+$$;
+
+comment on function private.leave_range_to_rival(public.sim_chunks) is
+'Whether another lease of the range is out: from now on it alone answers for it. The caller holds '
+'the job.';
 
 create function private.end_lease(chunk public.sim_chunks, failure text, error text)
 returns void
@@ -334,6 +362,9 @@ begin
     failed_at = private.current_time()
   where chunks.id = (end_lease.chunk).id;
 
+  if private.leave_range_to_rival(end_lease.chunk) then
+    return;
+  end if;
   insert into private.reopened_ranges (job_id, seed_offset, iterations, lost_by, reopened_at)
   values (
     (end_lease.chunk).job_id,
@@ -347,7 +378,8 @@ end;
 $$;
 
 comment on function private.end_lease(public.sim_chunks, text, text) is
-'Ends a lease without a result and opens its range again. The caller holds the job.';
+'Ends a lease without a result and opens its range again, unless a rival has it. The caller holds '
+'the job.';
 
 create function private.runs_elsewhere(job_id uuid, node_id uuid)
 returns boolean

@@ -30,10 +30,8 @@ begin
     v_problem := 'engine_version';
   end if;
   if v_problem is null then
-    if (settle_result.chunk).status = 'failed' then
-      perform private.withdraw_range(
-        (settle_result.chunk).job_id, (settle_result.chunk).seed_offset
-      );
+    if (settle_result.chunk).status = 'failed' or (settle_result.chunk).rival_id is not null then
+      perform private.withdraw_range(settle_result.chunk);
     end if;
     perform private.accept_results(
       (settle_result.chunk).node_id, array[settle_result.item]

@@ -1,5 +1,6 @@
--- Leases of silent nodes go back to the pool. Heartbeats and idle exchanges of other nodes look for
--- them every few seconds, cron every minute: whoever calls holds no job yet, so waiting is safe.
+-- Leases of silent nodes go back to the pool, and those of stragglers are given out once more.
+-- Heartbeats and idle exchanges of other nodes look for them every few seconds, cron looks for dead
+-- ones every minute: whoever calls holds no job yet, so waiting is safe.
 
 create function private.expired_leases(quantity integer)
 returns table (chunk_id uuid, job_id uuid)
@@ -85,7 +86,7 @@ comment on function private.requeue_expired_leases(integer) is
 'simpool_requeue_expired_leases and by nodes; waits for jobs, so call it holding none.';
 
 create function private.sweep_sometimes()
-returns void
+returns boolean
 language plpgsql
 volatile
 set search_path = ''
@@ -101,11 +102,15 @@ begin
     where due.swept_at <= v_now - settings.sweep_period
     for update of due skip locked
   ));
-  if found then
-    perform private.requeue_expired_leases(100);
+  if not found then
+    return false;
   end if;
+  perform private.requeue_expired_leases(100);
+  perform private.speculate(100);
+  return true;
 end;
 $$;
 
 comment on function private.sweep_sometimes() is
-'Looks for expired leases unless somebody did so a moment ago.';
+'Looks for expired leases and stragglers, unless somebody did so a moment ago. True if it did: '
+'then it may have locked what others wait for, and its caller must not wait for anything any more.';

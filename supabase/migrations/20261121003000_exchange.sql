@@ -240,7 +240,7 @@ comment on function private.resend_leases(uuid, uuid[], integer) is
 'Leases the node has but does not know of: their push was lost, or the node restarted.';
 
 create function private.take_chunks(
-  node public.nodes, slots integer, iterations_per_second double precision
+  node public.nodes, slots integer, iterations_per_second double precision, wait boolean
 )
 returns uuid[]
 language plpgsql
@@ -261,15 +261,17 @@ begin
       'claimed',
       take_chunks.iterations_per_second,
       take_chunks.slots,
-      true
+      -- who has cut one job waits for nobody who cuts another
+      take_chunks.wait and cardinality(v_ids) = 0
     );
   end loop;
   return v_ids;
 end;
 $$;
 
-comment on function private.take_chunks(public.nodes, integer, double precision) is
-'Leases up to `slots` chunks to the node that asks, from the jobs to be served first.';
+comment on function private.take_chunks(public.nodes, integer, double precision, boolean) is
+'Leases up to `slots` chunks to the node that asks, from the jobs to be served first. Waits, if it '
+'may, for other cutters of the first job that has work, and of no other.';
 
 create function private.wake_others(chunk_ids uuid[])
 returns void
@@ -341,6 +343,7 @@ declare
   v_node public.nodes;
   v_heartbeat private.node_heartbeats;
   v_outcomes jsonb := '[]'::jsonb;
+  v_has_swept boolean := false;
   v_running uuid[];
   v_slots integer;
   v_resent uuid[] := array[]::uuid[];
@@ -358,7 +361,7 @@ begin
   if jsonb_array_length(exchange_chunks.finished) > 0 then
     v_outcomes := private.settle(v_node_id, exchange_chunks.finished);
   else
-    perform private.sweep_sometimes();
+    v_has_swept := private.sweep_sometimes();
   end if;
   perform private.confirm_running(v_node_id, v_running);
 
@@ -370,7 +373,7 @@ begin
   if v_slots > 0 then
     v_resent := private.resend_leases(v_node_id, v_running, v_slots);
     v_taken := private.take_chunks(
-      v_node, v_slots - cardinality(v_resent), v_heartbeat.iterations_per_second
+      v_node, v_slots - cardinality(v_resent), v_heartbeat.iterations_per_second, not v_has_swept
     );
   end if;
   v_next_poll := private.next_poll(

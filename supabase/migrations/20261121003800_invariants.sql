@@ -31,7 +31,8 @@ begin
     chunks.seed_offset + chunks.iterations,
     case chunks.status when 'completed' then 'result' else 'lease' end
   from public.sim_chunks as chunks
-  where chunks.status <> 'failed'
+  where chunks.status = 'completed'
+    or chunks.status <> 'failed' and chunks.purpose = 'work'
   union all
   select
     ranges.job_id, ranges.seed_offset, ranges.seed_offset + ranges.iterations, 'reopened range'
@@ -184,6 +185,12 @@ begin
     and not private.is_fully_leased(jobs.id)
     and not exists (select from private.open_jobs as open where open.job_id = jobs.id)
   union all
+  select tails.job_id, format('is %s, but listed as at its end', jobs.status)
+  from private.tail_jobs as tails
+  join public.sim_jobs as jobs on jobs.id = tails.job_id
+  where jobs.status not in ('pending', 'running')
+    or exists (select from private.open_jobs as open where open.job_id = tails.job_id)
+  union all
   select jobs.id, 'runs, but nothing of it is leased and nothing waits'
   from public.sim_jobs as jobs
   where jobs.status in ('pending', 'running')
@@ -206,6 +213,34 @@ $$;
 comment on function private.misplaced_work() is
 'Leases of jobs that ended, work that nobody is offered, offers of jobs that take no work.';
 
+create function private.unpaired_rivals()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select chunks.job_id, format('chunk %s has no rival as it says', chunks.id)
+  from public.sim_chunks as chunks
+  where chunks.status in ('pending', 'claimed', 'running')
+    and chunks.rival_id is not null
+    and not exists (
+      select from public.sim_chunks as rivals
+      where rivals.id = chunks.rival_id
+        and rivals.rival_id = chunks.id
+        and rivals.status in ('pending', 'claimed', 'running')
+        and (rivals.job_id, rivals.seed_offset) = (chunks.job_id, chunks.seed_offset)
+        and (rivals.purpose, chunks.purpose)
+        in (('work', 'speculation'), ('speculation', 'work'))
+        and rivals.node_id <> chunks.node_id
+    );
+end;
+$$;
+
+comment on function private.unpaired_rivals() is
+'Leases that say that their range is leased twice, to two nodes, when it is not.';
+
 create function private.check_invariants()
 returns table (subject uuid, problem text)
 language plpgsql
@@ -218,7 +253,9 @@ begin
   union all
   select * from private.miscounted_jobs()
   union all
-  select * from private.misplaced_work();
+  select * from private.misplaced_work()
+  union all
+  select * from private.unpaired_rivals();
 end;
 $$;
 

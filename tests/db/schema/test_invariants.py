@@ -57,6 +57,24 @@ DAMAGE = {
         "delete from public.nodes",
         ["is leased to a node that is gone", "is leased to a node that is gone"],
     ),
+    "a second lease is without a first": (
+        (
+            "update public.sim_chunks set purpose = 'speculation', rival_id = id "
+            "where seed_offset = 20"
+        ),
+        ["has no rival as it says", "iterations from 30, of a uncut range, do not follow on 20"],
+    ),
+    "a rival does not know of it": (
+        (
+            "update public.sim_chunks set rival_id = (select id from public.sim_chunks "
+            "where seed_offset = 20) where seed_offset = 10"
+        ),
+        ["has no rival as it says"],
+    ),
+    "a job that waits for nodes is listed as at its end": (
+        "insert into private.tail_jobs select id from public.sim_jobs",
+        ["is running, but listed as at its end"],
+    ),
     "an ended job goes on": (
         "update public.sim_jobs set status = 'failed', error = 'broken', completed_at = now()",
         ["is failed, but chunk", "is failed, but chunk", "is failed, but offered to nodes"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node.engine import results
 from tests.db.schema.pool import call, completed, failed, result
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PATIENCE = 20.0
 
 
-def _wait_until_blocked(pool: Pool, *futures: Future[Json]) -> None:
+def _wait_until_blocked(pool: Pool, *futures: Future[Any]) -> None:
     """Waits until as many sessions wait for a lock."""
     deadline = time.monotonic() + PATIENCE
     # a connection of its own: within a transaction, activity looks as it did at first
@@ -59,6 +59,38 @@ def test_cutting_one_job_at_once_does_not_give_a_range_twice(pool: Pool) -> None
         (second,) = other.take()
     assert first["seed_offset"] == 0
     assert second["seed_offset"] >= 1_000_000
+
+
+UNCUT = "select from private.uncut_ranges where job_id = %s for update"
+
+
+def test_who_has_cut_one_job_does_not_wait_for_another(pool: Pool) -> None:
+    """Two nodes that are served two jobs in different orders would else wait in a circle."""
+    pool.configure(chunk_iterations_max=10, chunk_iterations_min=10)
+    user = pool.user()
+    first, second = user.submit(20, priority="high"), user.submit(20)
+    node = pool.node(user)
+    node.connection.execute("set lock_timeout to '1s'")
+    with pool.admin.transaction():
+        pool.admin.execute(UNCUT, (second["id"],))
+        chunks = node.take(4)
+    assert [chunk["job_id"] for chunk in chunks] == [first["id"]] * 2
+
+
+def test_who_has_swept_does_not_wait_for_a_cutter(pool: Pool) -> None:
+    """It may hold nodes that it woke, and the cutter may be one of them."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    job, node = user.submit(100_000), pool.node(user)
+    pool.configure(sweep_period="0 seconds")
+    with ThreadPoolExecutor() as executor:
+        with pool.admin.transaction():
+            pool.admin.execute(UNCUT, (job["id"],))
+            assert node.take() == []
+            pool.database.connect().execute("update private.settings set sweep_period = '1 hour'")
+            future = executor.submit(node.take)
+            _wait_until_blocked(pool, future)
+        assert len(future.result()) == 1
 
 
 def test_the_last_two_results_finish_the_job_whoever_commits_first(pool: Pool) -> None:

@@ -54,25 +54,29 @@ class Leasing(RuleBasedStateMachine):
         """Let the model give out what the database gave out, if the model may; how many it was."""
         leased = self.pool.rows(
             """
-            select id::text, lease_token::text, seed_offset, iterations, node_id::text
+            select id::text, lease_token::text, seed_offset, iterations, purpose, node_id::text
             from public.sim_chunks
             where job_id = %s and status in ('pending', 'claimed', 'running')
               and id::text <> all(%s)
-            order by seed_offset
+            order by purpose = 'speculation', seed_offset
             """,
             self.job["id"],
             [chunk["chunk_id"] for chunk in self.chunks],
         )
         names = [node.id for node in self.nodes]
-        for *values, owner in leased:
+        for *values, purpose, owner in leased:
             chunk = dict(
                 zip(("chunk_id", "lease_token", "seed_offset", "iterations"), values, strict=True)
             )
             node, place = names.index(owner), chunk["seed_offset"] // SIZE
+            self.chunks.append(chunk)
+            if purpose == "speculation":
+                assert self.model.may_speculate(self.state, node, place)
+                self.state = self.model.speculate(self.state, node, place)
+                continue
             assert self.state.job == "live"
             assert place in self.state.waiting
             assert not self.state.is_busy(node)
-            self.chunks.append(chunk)
             self.state = self.model.lease(self.state, node, place)
         return len(leased)
 
@@ -84,6 +88,20 @@ class Leasing(RuleBasedStateMachine):
         can_give = self.state.job == "live" and bool(self.state.waiting)
         self.nodes[node].exchange(slots=1)
         assert self._follow_leases() == can_give
+
+    @rule(node=st.integers(0, NODES - 1))
+    def straggle(self, node: int) -> None:
+        """A node with nothing to do runs what another should have finished by now."""
+        self.take(node)
+        can_speculate = any(
+            self.model.may_speculate(self.state, node, place) for place in range(RANGES)
+        )
+        self.pool.configure(straggler_factor=1, straggler_slack="0 seconds")
+        self.pool.advance("1 second")
+        given = self.pool.scalar("select private.speculate()")
+        self.pool.configure(straggler_factor=1e6)
+        assert self._follow_leases() == given
+        assert given >= can_speculate
 
     @precondition(lambda self: self.chunks)
     @rule(data=st.data(), item=st.sampled_from([completed, released, failed]))
@@ -147,15 +165,18 @@ class Leasing(RuleBasedStateMachine):
         status = self.user.job(self.job)["status"]
         assert {"pending": "live", "running": "live"}.get(status, status) == self.state.job
         held = dict.fromkeys(range(RANGES), "waiting")
+        leases = 0
         for offset, holder in self.pool.rows(
             "select seed_offset, status from public.sim_chunks"
             " where job_id = %s and status <> 'failed'",
             self.job["id"],
         ):
+            leases += holder != "completed"
             held[offset // SIZE] = "counted" if holder == "completed" else "leased"
         for place, counted in enumerate(self.state.counted):
-            expected = "leased" if self.state.holder(place) is not None else "waiting"
+            expected = "leased" if self.state.holders(place) else "waiting"
             assert held[place] == ("counted" if counted else expected)
+        assert leases == len(self.state.active())
         assert self.pool.database.broken_invariants() == []
 
     def teardown(self) -> None:
@@ -180,6 +201,7 @@ def test_the_database_follows_the_model_of_leasing(pool: Pool) -> None:
         retry_elsewhere_period="0 seconds",
         failures_max=1000,
         backoff_after=1000,
+        straggler_factor=1e6,
     )
 
     class LeasingHere(Leasing):

@@ -1,8 +1,9 @@
 """A model of what the database does with leases, in the manner of TLA+.
 
 A job of a few ranges, nodes that each run one at a time. Anything may happen in any order: a lease
-runs out while its node still works, a result arrives late, twice, or never, the user cancels and
-starts again. The clock is not modelled: whatever could expire may expire at any moment.
+runs out while its node still works, a range is leased to a second node while the first still runs
+it, a result arrives late, twice, or never, the user cancels and starts again. The clock is not
+modelled: whatever could expire, or be late, may do so at any moment.
 
 `Rules` are the decisions of the server. The tests explore every interleaving of the true rules, and
 show that each rule is needed: without it some interleaving breaks an invariant.
@@ -45,9 +46,9 @@ class State:
         """The tokens of the leases that are out."""
         return tuple(i for i, lease in enumerate(self.leases) if lease.status == "active")
 
-    def holder(self, place: int) -> int | None:
-        """The token of the lease that is out for a range."""
-        return next((i for i in self.active() if self.leases[i].range == place), None)
+    def holders(self, place: int) -> tuple[int, ...]:
+        """The tokens of the leases that are out for a range."""
+        return tuple(i for i in self.active() if self.leases[i].range == place)
 
     def is_busy(self, node: int) -> bool:
         """Whether the node has a lease that is out."""
@@ -64,7 +65,11 @@ class Rules:
     refuses_results_of_an_ended_job: bool = True
     revokes_leases_of_an_ended_job: bool = True
     reopens_what_was_cancelled: bool = True
-    leases_a_range_to_one_node: bool = True
+    leases_a_range_once: bool = True
+    speculates_on_other_nodes: bool = True
+    speculates_once: bool = True
+    leaves_a_range_to_its_rival: bool = True
+    supersedes_the_loser: bool = True
 
 
 Action = tuple[str, int, int]
@@ -87,11 +92,23 @@ class Model:
 
     def lease(self, state: State, node: int, place: int) -> State:
         """Give a waiting range to a node."""
-        waiting = (
-            state.waiting - {place} if self.rules.leases_a_range_to_one_node else state.waiting
-        )
+        waiting = state.waiting - {place} if self.rules.leases_a_range_once else state.waiting
         leases = (*state.leases, Lease(place, node))
         return replace(state, waiting=waiting, leases=leases, outcome=None)
+
+    def may_speculate(self, state: State, node: int, place: int) -> bool:
+        """Whether a free node may run a range that is out once more: nothing else is left."""
+        holders = state.holders(place)
+        return (
+            state.job == "live"
+            and not state.waiting
+            and not (self.rules.speculates_on_other_nodes and state.is_busy(node))
+            and len(holders) in ({1} if self.rules.speculates_once else {1, 2})
+        )
+
+    def speculate(self, state: State, node: int, place: int) -> State:
+        """Give a range that is out to a second node."""
+        return replace(state, leases=(*state.leases, Lease(place, node)), outcome=None)
 
     def expire(self, state: State, token: int) -> State:
         """Take a lease away from a node that went silent."""
@@ -115,8 +132,10 @@ class Model:
             return replace(state, outcome="stale")
         if state.counted[lease.range] and rules.counts_a_range_once:
             return replace(state, outcome="stale")
-        if lease.status != "active" and rules.withdraws_what_came_late:
-            state = self._withdraw(state, lease.range)
+        if (lease.status != "active" and rules.withdraws_what_came_late) or (
+            lease.status == "active" and rules.supersedes_the_loser
+        ):
+            state = self._withdraw(state, lease.range, token)
         counted = tuple(n + (i == lease.range) for i, n in enumerate(state.counted))
         state = replace(_with_status(state, token, "completed"), counted=counted)
         if state.job == "live" and all(state.counted):
@@ -133,14 +152,17 @@ class Model:
 
     def _lose(self, state: State, token: int, status: LeaseStatus, *, reopens: bool) -> State:
         place = state.leases[token].range
-        waiting = state.waiting | {place} if reopens else state.waiting
+        has_rival = len(state.holders(place)) > 1 and self.rules.leaves_a_range_to_its_rival
+        waiting = state.waiting | {place} if reopens and not has_rival else state.waiting
         state = replace(state, waiting=waiting, faults=state.faults + 1, outcome=None)
         return _with_status(state, token, status)
 
-    def _withdraw(self, state: State, place: int) -> State:
-        holder = state.holder(place)
+    def _withdraw(self, state: State, place: int, winner: int) -> State:
+        losers = [token for token in state.holders(place) if token != winner]
         state = replace(state, waiting=state.waiting - {place})
-        return state if holder is None else _with_status(state, holder, "superseded")
+        for loser in losers:
+            state = _with_status(state, loser, "superseded")
+        return state
 
     def _end(
         self, state: State, job: Literal["completed", "cancelled"], status: LeaseStatus
@@ -164,6 +186,9 @@ class Model:
                 for place in sorted(state.waiting):
                     if not state.is_busy(node):
                         yield ("lease", node, place), self.lease(state, node, place)
+                for place in range(self.ranges):
+                    if self.may_speculate(state, node, place):
+                        yield ("speculate", node, place), self.speculate(state, node, place)
             if state.faults < self.faults:
                 for token in state.active():
                     yield ("expire", token, 0), self.expire(state, token)
@@ -200,14 +225,17 @@ def _each_range_is_held_once(state: State) -> bool:
     if state.job == "completed":
         return True
     return all(
-        counted + (place in state.waiting) + (state.holder(place) is not None) == 1
+        counted + (place in state.waiting) + bool(state.holders(place)) == 1
         for place, counted in enumerate(state.counted)
     )
 
 
-def _a_range_has_one_holder(state: State) -> bool:
-    places = [state.leases[token].range for token in state.active()]
-    return len(places) == len(set(places))
+def _a_range_has_two_holders_at_most(state: State) -> bool:
+    for place in range(len(state.counted)):
+        nodes = [state.leases[token].node for token in state.holders(place)]
+        if len(nodes) > 2 or len(nodes) != len(set(nodes)):
+            return False
+    return True
 
 
 def _an_ended_job_has_no_leases(state: State) -> bool:
@@ -223,7 +251,7 @@ INVARIANTS: Mapping[str, Callable[[State], bool]] = {
     "nothing is counted twice": _nothing_is_counted_twice,
     "a result is complete": _a_result_is_complete,
     "each range is held once": _each_range_is_held_once,
-    "a range has one holder": _a_range_has_one_holder,
+    "a range has two holders at most, on two nodes": _a_range_has_two_holders_at_most,
     "an ended job has no leases": _an_ended_job_has_no_leases,
     "accepted results are counted": _accepted_results_are_counted,
 }
