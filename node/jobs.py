@@ -16,7 +16,8 @@ JobStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 COLUMNS = (
     "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
-    "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at"
+    "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at,"
+    "paused_at"
 )
 
 

@@ -1,4 +1,4 @@
-"""`jobs`: list your jobs, show one, cancel it or run its failed parts again."""
+"""`jobs`: list your jobs, show one, pause, resume or cancel it, or run what is missing of it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from node.client import PoolClient
 
 LIST_COLUMNS = (
-    "id,status,total_iterations,completed_iterations,priority,error,created_at,completed_at"
+    "id,status,total_iterations,completed_iterations,priority,error,created_at,completed_at,"
+    "paused_at"
 )
 COLORS = {
     "completed": "green",
     "running": "cyan",
     "pending": "yellow",
+    "paused": "yellow",
     "failed": "red",
     "cancelled": "dim",
 }
+VERBS = ("cancel", "pause", "resume", "retry")
 LONGEST_LIST = 1000
 NIL = UUID(int=0)
 IDENTIFIER = re.compile(r"[0-9a-f-]{4,36}")
@@ -46,7 +49,7 @@ async def _jobs(context: Context) -> int:
     values = context.values
     async with signed_in(context) as client:
         if not values["id"]:
-            if values["cancel"] or values["retry"] or values["why"]:
+            if values["why"] or any(values[verb] for verb in VERBS):
                 raise ConfigurationError("which job? Give its id behind `jobs`")
             _show_list(context, await _newest(client, values["limit"]))
             return 0
@@ -54,7 +57,7 @@ async def _jobs(context: Context) -> int:
             _show_reasons(context, await _explanation(client, values["id"]))
             return 0
         job_id = await find_job(client, values["id"])
-        for verb in ("cancel", "retry"):
+        for verb in VERBS:
             if values[verb]:
                 await client.rpc(f"{verb}_job", {"id": job_id})
         _show_one(context, await read_job(client, job_id))
@@ -119,7 +122,7 @@ def jobs_table(jobs: list[dict[str, Any]], now: float) -> Table:
         total, done = int(job["total_iterations"]), int(job["completed_iterations"])
         table.add_row(
             short_id(job),
-            _state(job["status"]),
+            _state(job),
             f"{total:,}",
             f"{done / max(total, 1):.0%}",
             age(job["created_at"], now),
@@ -127,8 +130,10 @@ def jobs_table(jobs: list[dict[str, Any]], now: float) -> Table:
     return table
 
 
-def _state(status: str) -> str:
-    return f"[{COLORS.get(status, 'default')}]{status}[/]"
+def _state(job: Mapping[str, Any]) -> str:
+    status = job["status"]
+    words = "paused" if job.get("paused_at") else status
+    return f"[{COLORS.get(words, 'default')}]{words}[/]"
 
 
 def _show_one(context: Context, job: Mapping[str, Any]) -> None:
@@ -151,7 +156,7 @@ def _show_reasons(context: Context, answer: Mapping[str, Any]) -> None:
         context.print_json(answer)
         return
     title = f"node {answer['name']}" if "name" in answer else f"job {short_id(answer)}"
-    context.out.print(f"[bold]{escape(title)}[/]  {_state(answer['status'])}")
+    context.out.print(f"[bold]{escape(title)}[/]  {_state(answer)}")
     for reason in answer["reasons"]:
         context.out.print(f"  - {escape(reason['text'])}")
     if (seconds := answer.get("seconds_to_finish")) is not None:
@@ -184,7 +189,7 @@ def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
     took = duration((completed or now) - started) if started else ""
     return {
         "job": str(job["id"]),
-        "state": _state(job["status"]),
+        "state": _state(job),
         "iterations": f"{done:,} of {total:,}",
         "chunks": f"{job.get('completed_chunks')} of {job.get('total_chunks')}",
         "seed": str(job.get("seed")),
@@ -202,7 +207,7 @@ COMMAND = Command(
     name="jobs",
     summary="list your jobs, or show one",
     run=run,
-    examples=("jobs", "jobs --limit 100 --json", "jobs 3f2a --cancel", "jobs last --why"),
+    examples=("jobs", "jobs --limit 100 --json", "jobs 3f2a --pause", "jobs last --why"),
     settings=("access_token",),
     arguments=(
         Argument(
@@ -231,12 +236,28 @@ COMMAND = Command(
             help="cancel the job",
         ),
         Option(
+            key="pause",
+            group="jobs",
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="let no node run the job until it is resumed; what is done stays done",
+        ),
+        Option(
+            key="resume",
+            group="jobs",
+            read=switch,
+            wanted="yes or no",
+            default=False,
+            help="let nodes run a paused job again",
+        ),
+        Option(
             key="retry",
             group="jobs",
             read=switch,
             wanted="yes or no",
             default=False,
-            help="run what failed again",
+            help="run on a failed or cancelled job: only what is missing is run",
         ),
         Option(
             key="why",

@@ -30,6 +30,7 @@ create table public.sim_jobs (
   started_at timestamptz,
   completed_at timestamptz,
   retried_at timestamptz,
+  paused_at timestamptz,
   progress_at timestamptz,
   constraint a_repeated_submit_is_the_same_job unique (user_id, idempotency_key),
   constraint iterations_are_in_bounds check (total_iterations between 1 and 1000000000),
@@ -48,6 +49,8 @@ create table public.sim_jobs (
   check ((status in ('completed', 'failed', 'cancelled')) = (completed_at is not null)),
   constraint only_a_completed_job_has_a_result
   check ((status = 'completed') = (result is not null)),
+  constraint only_a_live_job_is_paused
+  check (paused_at is null or status in ('pending', 'running')),
   constraint only_a_failed_job_has_an_error check ((status = 'failed') = (error is not null))
 ) with (fillfactor = 70);
 
@@ -64,6 +67,8 @@ comment on column public.sim_jobs.segment_iterations is
 'Distance of the checkpoints of a job with a target error; else the whole job.';
 comment on column public.sim_jobs.access_type is
 'Whose nodes may run it: the user''s and their friends'', those of guild mates too, or anybody''s.';
+comment on column public.sim_jobs.paused_at is
+'Since when its user lets no node run it; null while nodes may.';
 comment on column public.sim_jobs.engine_version is
 'Pinned by the first accepted result: every other result must have the same.';
 comment on column public.sim_jobs.result is

@@ -178,10 +178,11 @@ begin
     case jobs.priority when 'high' then 2 when 'normal' then 1 else 0 end,
     jobs.created_at
   from public.sim_jobs as jobs
-  where jobs.id = open_job.job_id
+  where jobs.id = open_job.job_id and jobs.paused_at is null
   on conflict on constraint open_jobs_pkey do nothing;
 end;
 $$;
 
 comment on function private.open_job(uuid) is
-'Puts the job on the list that nodes are served from. The caller holds the job, or made it.';
+'Puts the job on the list that nodes are served from, unless it is paused. The caller holds the '
+'job, or made it.';

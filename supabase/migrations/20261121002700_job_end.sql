@@ -314,6 +314,7 @@ begin
   set
     status = end_job.status,
     error = end_job.error,
+    paused_at = null,
     completed_iterations = (v_progress ->> 'completed_iterations')::bigint,
     completed_chunks = (v_progress ->> 'completed_chunks')::bigint,
     total_chunks = (v_progress ->> 'total_chunks')::bigint,
@@ -372,6 +373,7 @@ begin
   set
     status = 'completed',
     result = v_result,
+    paused_at = null,
     completed_iterations = v_done.iterations,
     completed_chunks = v_done.chunks,
     total_chunks = v_done.chunks,
@@ -460,6 +462,7 @@ begin
     'created_at', (describe_progress.job).created_at,
     'started_at', (describe_progress.job).started_at,
     'completed_at', (describe_progress.job).completed_at,
+    'paused_at', (describe_progress.job).paused_at,
     'failure', (describe_progress.job).error
   );
 end;

@@ -1,6 +1,7 @@
--- Leases of silent nodes go back to the pool, and those of stragglers are given out once more.
--- Heartbeats and idle exchanges of other nodes look for them every few seconds, cron looks for dead
--- ones every minute: whoever calls holds no job yet, so waiting is safe.
+-- Leases of silent nodes go back to the pool, those of stragglers are given out once more, and jobs
+-- past their deadline fail. Heartbeats and idle exchanges of other nodes look for them every few
+-- seconds, cron looks for dead leases and late jobs every minute: whoever calls holds no job yet, so
+-- waiting is safe.
 
 create function private.expired_leases(quantity integer)
 returns table (chunk_id uuid, job_id uuid)
@@ -85,6 +86,48 @@ comment on function private.requeue_expired_leases(integer) is
 'Opens the ranges of expired leases again and dispatches them. Run by cron job '
 'simpool_requeue_expired_leases and by nodes; waits for jobs, so call it holding none.';
 
+create function private.fail_overdue_jobs(quantity integer default 1000)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set enable_hashjoin = 'off'
+set enable_mergejoin = 'off'
+set jit = 'off'
+as $$
+declare
+  v_jobs uuid[];
+  v_job_id uuid;
+  v_count integer := 0;
+begin
+  v_jobs := array(
+    select jobs.id
+    from public.sim_jobs as jobs
+    where jobs.status in ('pending', 'running') and jobs.deadline_at <= private.current_time()
+    order by jobs.deadline_at
+    limit fail_overdue_jobs.quantity
+  );
+  for v_job_id in
+    select jobs.id from unnest(v_jobs) as jobs (id) order by private.job_lock_key(jobs.id)
+  loop
+    perform private.hold_job(v_job_id);
+    if private.is_live_job(v_job_id) then
+      perform private.end_job(v_job_id, 'failed', 'the deadline passed');
+      v_count := v_count + 1;
+    end if;
+  end loop;
+  return v_count;
+end;
+$$;
+
+comment on function private.fail_overdue_jobs(integer) is
+'Fails jobs whose deadline has passed. Run by cron job simpool_fail_overdue_jobs and by nodes; '
+'waits for jobs, so call it holding none.';
+
 create function private.sweep_sometimes()
 returns boolean
 language plpgsql
@@ -105,6 +148,14 @@ begin
   if not found then
     return false;
   end if;
+  -- one of them at a time: either holds jobs, in an order of its own
+  if exists (
+    select from public.sim_jobs as jobs
+    where jobs.status in ('pending', 'running') and jobs.deadline_at <= v_now
+  ) then
+    perform private.fail_overdue_jobs(100);
+    return true;
+  end if;
   perform private.requeue_expired_leases(100);
   perform private.speculate(100);
   return true;
@@ -112,5 +163,6 @@ end;
 $$;
 
 comment on function private.sweep_sometimes() is
-'Looks for expired leases and stragglers, unless somebody did so a moment ago. True if it did: '
-'then it may have locked what others wait for, and its caller must not wait for anything any more.';
+'Looks for jobs past their deadline, else for expired leases and stragglers, unless somebody did so '
+'a moment ago. True if it did: then it may have locked what others wait for, and its caller must '
+'not wait for anything any more.';

@@ -1,4 +1,4 @@
--- What users do with jobs: submit, watch, cancel, retry.
+-- What users do with jobs: submit, watch, pause, resume, cancel, retry.
 
 create function private.save_config(config_json text)
 returns text
@@ -393,6 +393,123 @@ comment on function private.cancel_job(uuid) is
 comment on function public.cancel_job(uuid) is
 'Cancels the caller''s job and stops its nodes. A finished job is refused.';
 
+create function private.hold_live_job(id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_job public.sim_jobs;
+begin
+  perform private.require_own_job(hold_live_job.id);
+  perform private.hold_job(hold_live_job.id);
+  v_job := private.require_own_job(hold_live_job.id);
+  if v_job.status not in ('pending', 'running') then
+    perform private.refuse(
+      409, 'CONFLICT', format('The job is %s already.', v_job.status),
+      jsonb_build_object('status', v_job.status)
+    );
+  end if;
+end;
+$$;
+
+comment on function private.hold_live_job(uuid) is
+'Holds the caller''s job alone; refuses one that has ended.';
+
+create function private.pause_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set enable_hashjoin = 'off'
+set enable_mergejoin = 'off'
+set jit = 'off'
+as $$
+begin
+  perform private.hold_live_job(pause_job.id);
+  update public.sim_jobs as jobs
+  set paused_at = private.current_time()
+  where jobs.id = pause_job.id and jobs.paused_at is null;
+  if found then
+    delete from private.open_jobs as jobs where jobs.job_id = pause_job.id;
+    delete from private.tail_jobs as jobs where jobs.job_id = pause_job.id;
+    perform private.revoke_leases(pause_job.id, 'released');
+  end if;
+  return private.describe_progress(private.require_own_job(pause_job.id));
+end;
+$$;
+
+create function public.pause_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return private.pause_job(pause_job.id);
+end;
+$$;
+
+grant execute on function private.pause_job(uuid) to authenticated;
+grant execute on function public.pause_job(uuid) to authenticated;
+
+comment on function private.pause_job(uuid) is
+'See public.pause_job. A definer: users have no right to write jobs.';
+comment on function public.pause_job(uuid) is
+'Stops the caller''s job until resume_job(): its nodes drop what they run of it, and what they '
+'have handed in counts. Its deadline stays. Pausing again changes nothing.';
+
+create function private.resume_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set enable_hashjoin = 'off'
+set enable_mergejoin = 'off'
+set jit = 'off'
+as $$
+begin
+  perform private.hold_live_job(resume_job.id);
+  update public.sim_jobs as jobs
+  set paused_at = null
+  where jobs.id = resume_job.id and jobs.paused_at is not null;
+  if found and not private.is_fully_leased(resume_job.id) then
+    perform private.open_job(resume_job.id);
+    perform private.dispatch_job(resume_job.id, settings.dispatch_nodes_max)
+    from private.settings;
+  end if;
+  return private.describe_progress(private.require_own_job(resume_job.id));
+end;
+$$;
+
+create function public.resume_job(id uuid)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return private.resume_job(resume_job.id);
+end;
+$$;
+
+grant execute on function private.resume_job(uuid) to authenticated;
+grant execute on function public.resume_job(uuid) to authenticated;
+
+comment on function private.resume_job(uuid) is
+'See public.resume_job. A definer: users have no right to write jobs.';
+comment on function public.resume_job(uuid) is
+'Lets nodes run the caller''s paused job again. Resuming again changes nothing.';
+
 create function private.retry_job(id uuid)
 returns jsonb
 language plpgsql
@@ -412,6 +529,10 @@ begin
   perform private.require_own_job(retry_job.id);
   perform private.hold_job(retry_job.id);
   v_job := private.require_own_job(retry_job.id);
+  -- a call whose answer was lost is sent again
+  if v_job.status in ('pending', 'running') and v_job.retried_at is not null then
+    return private.describe_progress(v_job);
+  end if;
   if v_job.status not in ('failed', 'cancelled') then
     perform private.refuse(
       409, 'CONFLICT',
@@ -457,7 +578,8 @@ grant execute on function public.retry_job(uuid) to authenticated;
 comment on function private.retry_job(uuid) is
 'See public.retry_job. A definer: users have no right to write jobs.';
 comment on function public.retry_job(uuid) is
-'Runs a failed or cancelled job on: what was completed counts, the rest is leased again.';
+'Runs a failed or cancelled job on: what was completed counts, the rest is leased again. Repeating '
+'it changes nothing.';
 
 create function private.job_progress(id uuid)
 returns jsonb

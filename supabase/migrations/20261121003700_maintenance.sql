@@ -166,37 +166,6 @@ $$;
 comment on function private.deactivate_stale_devices() is
 'Devices that have been silent are not active. Cron: simpool_deactivate_stale_devices.';
 
-create function private.fail_overdue_jobs()
-returns integer
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-declare
-  v_job_id uuid;
-  v_count integer := 0;
-begin
-  for v_job_id in
-    select jobs.id
-    from public.sim_jobs as jobs
-    where jobs.status in ('pending', 'running') and jobs.deadline_at <= private.current_time()
-    order by private.job_lock_key(jobs.id)
-    limit 1000
-  loop
-    perform private.hold_job(v_job_id);
-    if private.is_live_job(v_job_id) then
-      perform private.end_job(v_job_id, 'failed', 'the deadline passed');
-      v_count := v_count + 1;
-    end if;
-  end loop;
-  return v_count;
-end;
-$$;
-
-comment on function private.fail_overdue_jobs() is
-'Fails jobs whose deadline has passed. Cron: simpool_fail_overdue_jobs.';
-
 create function private.prune_finished_work()
 returns jsonb
 language plpgsql

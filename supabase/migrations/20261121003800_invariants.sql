@@ -179,9 +179,21 @@ begin
   join public.sim_jobs as jobs on jobs.id = open.job_id
   where jobs.status not in ('pending', 'running')
   union all
+  select jobs.id, 'is paused, but leased or offered to nodes'
+  from public.sim_jobs as jobs
+  where jobs.paused_at is not null
+    and (
+      exists (select from private.open_jobs as open where open.job_id = jobs.id)
+      or exists (
+        select from public.sim_chunks as chunks
+        where chunks.job_id = jobs.id and chunks.status in ('pending', 'claimed', 'running')
+      )
+    )
+  union all
   select jobs.id, 'has work for nodes, but is not offered to them'
   from public.sim_jobs as jobs
   where jobs.status in ('pending', 'running')
+    and jobs.paused_at is null
     and not private.is_fully_leased(jobs.id)
     and not exists (select from private.open_jobs as open where open.job_id = jobs.id)
   union all

@@ -53,6 +53,10 @@ DAMAGE = {
         "delete from private.open_jobs",
         ["has work for nodes, but is not offered to them"],
     ),
+    "a paused job goes on": (
+        "update public.sim_jobs set paused_at = now()",
+        ["is paused, but leased or offered to nodes"],
+    ),
     "a node is gone": (
         "delete from public.nodes",
         ["is leased to a node that is gone", "is leased to a node that is gone"],

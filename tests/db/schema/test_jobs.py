@@ -1,4 +1,4 @@
-"""Submitting, cancelling, retrying."""
+"""Submitting, pausing, cancelling, retrying."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 import pytest
 
-from tests.db.schema.pool import CONFIG, completed, detail
+from tests.db.schema.pool import CONFIG, completed, detail, released
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Pool
@@ -165,12 +165,129 @@ def test_a_cancelled_job_can_be_run_on(pool: Pool) -> None:
     assert pool.scalar("select count(*) from public.sim_chunks where seed_offset = 0") == 1
 
 
-def test_a_finished_job_is_neither_cancelled_nor_retried(pool: Pool) -> None:
-    """The result is final."""
+def test_a_retry_may_be_repeated(pool: Pool) -> None:
+    """Whoever lost the first answer gets the job as it is; a job that never stopped is refused."""
+    user = pool.user()
+    job = user.submit(1000)
+    with pytest.raises(psycopg.Error, match="only a failed or cancelled one"):
+        user.call("retry_job", id=job["id"])
+    user.call("cancel_job", id=job["id"])
+    first = user.call("retry_job", id=job["id"])
+    assert user.call("retry_job", id=job["id"]) == first
+    assert pool.scalar("select count(*) from private.open_jobs") == 1
+
+
+def test_a_pause_stops_the_nodes_at_once(pool: Pool) -> None:
+    """They are told which chunks to drop, and none gets more of the job; what is done counts."""
+    user = pool.user()
+    job = user.submit(1000)
+    node = pool.node(user)
+    first, second = node.take(2)
+    node.outcome(completed(first))
+    answer = user.call("pause_job", id=job["id"])
+    assert answer["status"] == "running"
+    assert answer["paused_at"] is not None
+    assert answer["completed_iterations"] == first["iterations"]
+    assert pool.messages(f"node:{node.id}", "cancel") == [{"chunk_ids": [second["chunk_id"]]}]
+    assert node.heartbeat(running=[second["chunk_id"]])["cancelled"] == [second["chunk_id"]]
+    assert node.take() == []
+
+
+def test_a_pause_takes_both_leases_of_a_straggler(pool: Pool) -> None:
+    """A range that is leased twice comes back once."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    job = user.submit(10)
+    slow, quick = pool.node(user), pool.node(user)
+    (chunk,) = slow.take()
+    quick.exchange(slots=1)
+    for _ in range(12):
+        pool.advance("10 seconds")
+        slow.heartbeat(running=[chunk["chunk_id"]])
+        quick.heartbeat()
+    assert pool.scalar("select count(*) from public.sim_chunks where status <> 'failed'") == 2
+    user.call("pause_job", id=job["id"])
+    assert pool.rows("select seed_offset, iterations from private.reopened_ranges") == [(0, 10)]
+    user.call("resume_job", id=job["id"])
+    quick.work()
+    assert user.job(job)["status"] == "completed"
+
+
+def test_a_resumed_job_runs_on(pool: Pool) -> None:
+    """Waiting nodes get it by push, and only what is missing is run."""
+    user = pool.user()
+    job = user.submit(1000)
+    node = pool.node(user)
+    first, second = node.take(2)
+    node.outcome(completed(first))
+    user.call("pause_job", id=job["id"])
+    node.exchange(slots=1)
+    answer = user.call("resume_job", id=job["id"])
+    assert answer["paused_at"] is None
+    (push,) = pool.messages(f"node:{node.id}", "chunks")
+    assert push["chunks"][0]["seed_offset"] == second["seed_offset"]
+    node.exchange([completed(chunk) for chunk in push["chunks"]])
+    node.work()
+    assert user.job(job)["status"] == "completed"
+    assert pool.scalar("select count(*) from public.sim_chunks where seed_offset = 0") == 1
+
+
+def test_pausing_and_resuming_may_be_repeated(pool: Pool) -> None:
+    """The second call of each changes nothing and answers the same."""
+    user = pool.user()
+    job = user.submit(1000)
+    for function, jobs in (("pause_job", 0), ("resume_job", 1)):
+        first = user.call(function, id=job["id"])
+        assert user.call(function, id=job["id"]) == first
+        assert pool.scalar("select count(*) from private.open_jobs") == jobs
+
+
+def test_what_a_node_finished_before_the_pause_counts(pool: Pool) -> None:
+    """Even when it hands it in later, and even when that is the end of the job."""
+    user = pool.user()
+    job = user.submit(10)
+    node = pool.node(user)
+    (chunk,) = node.take()
+    user.call("pause_job", id=job["id"])
+    assert node.outcome(completed(chunk)) == "accepted"
+    row = user.job(job)
+    assert (row["status"], row["paused_at"]) == ("completed", None)
+
+
+def test_a_lease_that_ends_does_not_offer_a_paused_job(pool: Pool) -> None:
+    """A node that gives back what it never heard was taken from it changes nothing."""
+    user = pool.user()
+    job = user.submit(1000)
+    node = pool.node(user)
+    (chunk,) = node.take()
+    user.call("pause_job", id=job["id"])
+    assert node.outcome(released(chunk)) == "duplicate"
+    assert node.take() == []
+    user.call("cancel_job", id=job["id"])
+    assert user.job(job)["paused_at"] is None
+
+
+def test_a_passed_deadline_stops_the_nodes_within_seconds(pool: Pool) -> None:
+    """The next sign of life of any node finds it, paused or not; cron is not waited for."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    jobs = [user.submit(1000, deadline_at="2026-11-21 12:01:00+00") for _ in range(2)]
+    node = pool.node(user)
+    (chunk,) = node.take()
+    user.call("pause_job", id=jobs[1]["id"])
+    pool.advance("61 seconds")
+    pool.node().heartbeat()
+    for job in jobs:
+        assert user.job(job)["error"] == "the deadline passed"
+    assert pool.messages(f"node:{node.id}", "cancel") == [{"chunk_ids": [chunk["chunk_id"]]}]
+
+
+def test_a_finished_job_is_final(pool: Pool) -> None:
+    """It is not cancelled, paused, resumed or retried."""
     user = pool.user()
     job = user.submit(10)
     pool.node(user).work()
-    for function in ("cancel_job", "retry_job"):
+    for function in ("cancel_job", "pause_job", "resume_job", "retry_job"):
         with pytest.raises(psycopg.Error, match="completed") as caught:
             user.call(function, id=job["id"])
         assert caught.value.sqlstate == "PT409"
@@ -179,7 +296,7 @@ def test_a_finished_job_is_neither_cancelled_nor_retried(pool: Pool) -> None:
 def test_a_job_of_another_user_does_not_exist(pool: Pool) -> None:
     """Not even to be refused."""
     job, other = pool.user().submit(), pool.user()
-    for function in ("cancel_job", "retry_job", "job_progress"):
+    for function in ("cancel_job", "pause_job", "resume_job", "retry_job", "job_progress"):
         with pytest.raises(psycopg.Error, match="no such job") as caught:
             other.call(function, id=job["id"])
         assert caught.value.sqlstate == "PT404"

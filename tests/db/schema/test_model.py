@@ -151,6 +151,15 @@ class Leasing(RuleBasedStateMachine):
         if self.state.job == "live":
             self.state = self.model.cancel(self.state)
 
+    @precondition(lambda self: self.state.job == "live")
+    @rule()
+    def pause_and_resume(self) -> None:
+        """The user lets nobody run it for a while; each once more changes nothing."""
+        for function in ("pause_job", "pause_job", "resume_job", "resume_job"):
+            self.user.call(function, id=self.job["id"])
+        self.state = self.model.retry(self.model.cancel(self.state))
+        self._follow_leases()
+
     @precondition(lambda self: self.state.job == "cancelled")
     @rule()
     def retry(self) -> None:

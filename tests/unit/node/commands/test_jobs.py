@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from node.commands.jobs import COMMAND
+from node.commands.jobs import COMMAND, VERBS
 from node.errors import CommandError, ConfigurationError
 from tests.unit.node.engines import CONFIG, CountingEngine
 
@@ -37,6 +37,7 @@ def row(job_id: str = FIRST, **changes: Any) -> dict[str, Any]:
         "created_at": "2027-01-15T07:59:00+00:00",
         "started_at": "2027-01-15T07:59:30.5+00:00",
         "completed_at": None,
+        "paused_at": None,
     } | changes
 
 
@@ -107,6 +108,16 @@ def test_a_failure_is_shown_as_it_is(shell: Shell) -> None:
     assert "[bold]engine[/] crashed" in shell.call(COMMAND, {"id": FIRST}).out
 
 
+def test_a_paused_job_says_so(shell: Shell) -> None:
+    """In the list and by itself, whether or not it had begun."""
+    paused = row(status="running", paused_at="2027-01-15T07:59:40+00:00")
+    shell.pool.on("GET", JOBS, [paused])
+    for values in ({}, {"id": FIRST}):
+        out = shell.call(COMMAND, values).out
+        assert "paused" in out
+        assert "running" not in out
+
+
 def test_ambiguous_characters_are_refused(shell: Shell) -> None:
     """Characters that begin two jobs name none."""
     shell.pool.on("GET", JOBS, [row(FIRST), row("3f2a1111-0000-4000-8000-000000000003")])
@@ -122,16 +133,16 @@ def test_an_unknown_job_is_told(shell: Shell) -> None:
         shell.call(COMMAND, {"id": "my job"})
 
 
-@pytest.mark.parametrize("verb", ["cancel", "retry"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_job_can_be_changed(shell: Shell, verb: str) -> None:
-    """--cancel and --retry ask the pool, then show the job."""
+    """--cancel, --pause, --resume and --retry ask the pool, then show the job."""
     path = f"/rest/v1/rpc/{verb}_job"
     shell.pool.on("POST", path, {"id": FIRST})
     assert shell.call(COMMAND, {"id": "3f2a", verb: True}).code == 0
     assert shell.pool.bodies(path) == [{"id": FIRST}]
 
 
-@pytest.mark.parametrize("verb", ["cancel", "retry"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_nothing_is_changed_without_an_id(shell: Shell, verb: str) -> None:
     """--cancel alone does not cancel whatever comes first."""
     with pytest.raises(ConfigurationError, match="which job"):
