@@ -193,26 +193,6 @@ def test_a_pause_stops_the_nodes_at_once(pool: Pool) -> None:
     assert node.take() == []
 
 
-def test_a_pause_takes_both_leases_of_a_straggler(pool: Pool) -> None:
-    """A range that is leased twice comes back once."""
-    pool.set_clock("2026-11-21 12:00:00+00")
-    user = pool.user()
-    job = user.submit(10)
-    slow, quick = pool.node(user), pool.node(user)
-    (chunk,) = slow.take()
-    quick.exchange(slots=1)
-    for _ in range(12):
-        pool.advance("10 seconds")
-        slow.heartbeat(running=[chunk["chunk_id"]])
-        quick.heartbeat()
-    assert pool.scalar("select count(*) from public.sim_chunks where status <> 'failed'") == 2
-    user.call("pause_job", id=job["id"])
-    assert pool.rows("select seed_offset, iterations from private.reopened_ranges") == [(0, 10)]
-    user.call("resume_job", id=job["id"])
-    quick.work()
-    assert user.job(job)["status"] == "completed"
-
-
 def test_a_resumed_job_runs_on(pool: Pool) -> None:
     """Waiting nodes get it by push, and only what is missing is run."""
     user = pool.user()

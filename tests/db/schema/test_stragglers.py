@@ -198,3 +198,17 @@ def test_tail_jobs_are_looked_at_from_a_random_place(pool: Pool) -> None:
         ]
         assert all(len(set(some)) == len(some) == min(12, quantity) for some in found)
         assert {job for some in found for job in some} == jobs
+
+
+def test_a_pause_takes_both_leases(race: Race) -> None:
+    """The range comes back once, and runs once when the job is resumed."""
+    (second,) = race.last(14)
+    race.user.call("pause_job", id=race.job["id"])
+    assert race.cancelled(race.idle) == [[second["chunk_id"]]]
+    assert race.cancelled(race.slow) == [[race.chunk["chunk_id"]]]
+    assert race.pool.rows("select seed_offset, iterations from private.reopened_ranges") == [
+        (0, 100)
+    ]
+    race.user.call("resume_job", id=race.job["id"])
+    race.slow.work()
+    race.assert_that_it_counted_once()
