@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -32,6 +33,8 @@ ITERATIONS: Final = 20_000
 SEED: Final = 7
 #: kept between two runs, so that only the first has to compile the engine
 CACHE: Final = REPOSITORY / ".cache" / "demo"
+#: seconds for an interrupted command to show the cursor again
+GOODBYE: Final = 2.0
 
 
 def main() -> int:
@@ -45,7 +48,7 @@ def main() -> int:
     except LocalError as error:
         Console(stderr=True, highlight=False).print(Text(f"the demo failed: {error}", "bold red"))
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("\ninterrupted: everything is stopped")
         return 130
     finally:
@@ -68,6 +71,7 @@ class Demo:
 
     async def run(self) -> float:
         """Play the demo; the seconds from its start to its result."""
+        _stop_on_signals()
         async with AsyncExitStack() as stack:
             self._step("Starting the local stand-in for Supabase: Postgres, REST, auth, Realtime")
             settings = Settings(data_dir=self._directory / "pool", api_port=0, db_port=0)
@@ -146,7 +150,8 @@ class Demo:
             given = None if stdin is None else f"{stdin}\n".encode()
             await asyncio.wait_for(process.communicate(given), PATIENCE)
         finally:
-            await end(process)
+            # what Ctrl-C has reached too puts the terminal in order
+            await end(process, GOODBYE)
         if process.returncode:
             raise DemoError(f"`python -m node {words[0]}` ended with {process.returncode}")
 
@@ -156,3 +161,11 @@ class Demo:
     def _done(self, text: str) -> None:
         seconds = time.monotonic() - self._began
         self._console.print(Text(f"  {text}"), Text(f"  {seconds:5.1f} s", "dim"), sep="")
+
+
+def _stop_on_signals() -> None:
+    """A closed terminal and a polite request end the demo as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # this is one
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)

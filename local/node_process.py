@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,7 +88,7 @@ class NodeProcess:
 
     async def stop(self) -> int:
         """Ask the node to drain, and return its exit code."""
-        self.process.terminate()
+        _send(self.process, signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
     def _first(self, matches: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any] | None:
@@ -116,9 +117,16 @@ async def node_process(
         await listener
 
 
-async def end(process: Process) -> None:
-    """End a process that is still there: it had its chance to end by itself."""
+async def end(process: Process, patience: float = 0.0) -> None:
+    """End a process that does not end by itself within `patience` seconds."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), patience)
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _send(process, signal.SIGKILL)
         await process.wait()
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    """The methods of `process` may take the exit status of one that has just ended from asyncio."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)

@@ -33,6 +33,7 @@ START_TIMEOUT: Final = 60.0
 ORPHAN_PATIENCE: Final = 5.0
 POLL_INTERVAL: Final = 0.02
 BUILTIN_LOCALE_SINCE: Final = 17
+FREE_PORT_ATTEMPTS: Final = 3
 
 StopMode = Literal["fast", "immediate"]
 
@@ -129,14 +130,10 @@ class Cluster:
             if not self.directory.exists():
                 self._initialise()
             self._refuse_second_server()
-            self.port = take_port(self.host, self.port, "--db-port")
-            self._socket_dir = self._make_socket_dir()
-            self._process = self._watch(self._socket_dir)
-            try:
-                self._wait_until_ready()
-            except BaseException:
-                self.stop("immediate")
-                raise
+            if self.port:
+                self._serve()
+            else:
+                self._serve_on_a_free_port()
 
     def stop(self, mode: StopMode = "fast") -> None:
         """Stops Postgres; `immediate` is what a power failure would do."""
@@ -172,6 +169,27 @@ class Cluster:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
 
+    def _serve_on_a_free_port(self) -> None:
+        """Takes another one when a program was faster to take the port that was free."""
+        for _ in range(FREE_PORT_ATTEMPTS - 1):
+            try:
+                return self._serve()
+            except PostgresStartError:
+                if not _is_taken(self.host, self.port):
+                    raise
+                self.port = 0
+        return self._serve()
+
+    def _serve(self) -> None:
+        self.port = take_port(self.host, self.port, "--db-port")
+        self._socket_dir = self._make_socket_dir()
+        self._process = self._watch(self._socket_dir)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop("immediate")
+            raise
+
     def _initialise(self) -> None:
         """Makes the files elsewhere and moves them: half of them would look like all of them."""
         draft = self.directory.with_name(f"{self.directory.name}.draft")
@@ -187,6 +205,8 @@ class Cluster:
             capture_output=True,
             text=True,
             cwd="/",
+            # a Ctrl-C is for us: we stop when this has ended, and it ends soon
+            start_new_session=True,
             **self.account.arguments,
         )
         if done.returncode != 0:
@@ -287,6 +307,14 @@ def _server_process(directory: Path) -> int | None:
     except (FileNotFoundError, ValueError, IndexError, ProcessLookupError, PermissionError):
         return None
     return pid
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        take_port(host, port, "--db-port")
+    except PortTakenError:
+        return True
+    return False
 
 
 def take_port(host: str, port: int, flag: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,15 +16,16 @@ from tests.e2e.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
 def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled kernels, made once for this process and the nodes that it starts."""
+    """A cache of nodes whose kernels are compiled: with those of the other tests of this clone."""
     path = tmp_path_factory.mktemp("cache")
-    configure_cache(path / "kernels")
+    kernels = Path(__file__).parents[2] / ".cache" / "kernels"
+    configure_cache(kernels)
     get_engine("combat").benchmark(0.1)
+    (path / "kernels").symlink_to(kernels, target_is_directory=True)
     return path
 
 

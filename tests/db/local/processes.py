@@ -79,11 +79,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def up(data_dir: Path, *, as_json: bool = True) -> Iterator[StandIn]:
-    """A running stand-in on free ports, in a session of its own; killed if it is still there."""
+def starting(data_dir: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """A stand-in on free ports, in a session of its own; killed if it is still there."""
     arguments = ["--data-dir", str(data_dir), "--api-port", "0", "--db-port", "0"]
     with subprocess.Popen(
-        command("up", *arguments, *(["--json"] if as_json else [])),
+        command("up", *arguments, *flags),
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
@@ -91,10 +91,17 @@ def up(data_dir: Path, *, as_json: bool = True) -> Iterator[StandIn]:
         start_new_session=True,
     ) as process:
         try:
-            assert process.stdout is not None
-            yield StandIn(process, data_dir, process.stdout.readline())
+            yield process
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def up(data_dir: Path, *, as_json: bool = True) -> Iterator[StandIn]:
+    """The same once it runs."""
+    with starting(data_dir, *(["--json"] if as_json else [])) as process:
+        assert process.stdout is not None
+        yield StandIn(process, data_dir, process.stdout.readline())
 
 
 def until(condition: Callable[[], bool]) -> None:

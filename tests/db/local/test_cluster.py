@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from local.errors import DataDirectoryInUseError, PostgresStartError
-from local.postgres import Cluster, remove_cluster
+from local.postgres import Cluster, remove_cluster, take_port
 from local.servers import SUPERUSER
 from tests.databases import public_directory
 
@@ -139,6 +140,24 @@ def test_files_that_were_made_by_halves_are_made_again(directory: Path) -> None:
     with Cluster(directory / "halves", durable=False) as cluster:
         assert value(cluster.dsn(SUPERUSER), "select 1") == 1
     assert not draft.exists()
+
+
+def test_a_port_that_is_taken_at_the_last_moment_is_left_to_its_taker(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look for a free port and the start of Postgres somebody may be faster."""
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        taken = taker.getsockname()[1]
+        found = iter([taken])
+
+        def look(host: str, port: int, flag: str) -> int:
+            early = next(found, None) if port == 0 else None
+            return early or take_port(host, port, flag)
+
+        monkeypatch.setattr("local.postgres.take_port", look)
+        with Cluster(directory / "late", durable=False) as cluster:
+            assert cluster.port != taken
+            assert value(cluster.dsn(SUPERUSER), "show port") == str(cluster.port)
 
 
 def test_a_server_that_does_not_start_says_why(directory: Path) -> None:

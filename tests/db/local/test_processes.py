@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from local.keys import PUBLISHABLE_KEY
-from tests.db.local.processes import run, until, up
+from tests.db.local.processes import PATIENCE, run, starting, until, up
 
 
 @pytest.fixture
@@ -60,6 +60,16 @@ def test_ctrl_c_of_a_terminal_reaches_the_whole_group_and_ends_cleanly(data_dir:
         assert stand_in.process.wait(60) == 0
     assert not psutil.pid_exists(postgres)
     assert "database system is shut down" in (data_dir / "postgres.log").read_text()
+
+
+def test_ctrl_c_while_the_database_is_made_ends_cleanly(data_dir: Path) -> None:
+    """Making it is not torn down beside the stand-in either, and there is no error to read."""
+    with starting(data_dir) as process:
+        until((data_dir / "postgres.draft" / "global" / "pg_control").exists)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, said
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
 def test_a_killed_stand_in_leaves_no_postgres_and_loses_no_data(data_dir: Path) -> None:
