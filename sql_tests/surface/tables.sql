@@ -7,9 +7,10 @@ select tables_are('public', array[
 ], 'public holds the tables of the contract and no others');
 
 select tables_are('private', array[
-  'barred_nodes', 'clock', 'idle_nodes', 'job_nodes', 'job_partials', 'node_heartbeats', 'nonces',
-  'node_trust', 'open_jobs', 'rate_limits', 'rate_uses', 'reopened_ranges', 'settings', 'sweeps',
-  'tail_jobs', 'uncut_ranges', 'user_quotas'
+  'barred_nodes', 'clock', 'device_folds', 'device_moves', 'device_seconds', 'idle_nodes',
+  'job_nodes', 'job_partials', 'node_heartbeats', 'node_trust', 'nonces', 'open_jobs',
+  'rate_limits', 'rate_uses', 'reopened_ranges', 'settings', 'sweeps', 'tail_jobs', 'uncut_ranges',
+  'user_quotas'
 ], 'private holds the internals and no others');
 
 select is_empty($$

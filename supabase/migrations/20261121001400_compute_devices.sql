@@ -20,8 +20,10 @@ create table public.compute_devices (
   check (device_type in ('phone', 'laptop', 'desktop', 'server')),
   constraint memory_is_believable check (ram_gb between 0 and 65536),
   constraint cores_are_believable check (cpu_cores between 0 and 4096),
-  constraint storage_is_believable check (storage_gb between 0 and 10000000)
-) with (fillfactor = 70);
+  constraint storage_is_believable check (storage_gb between 0 and 10000000),
+  constraint last_seen_is_a_whole_second
+  check (isfinite(last_seen) and last_seen = last_seen::timestamptz (0))
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 alter table public.compute_devices enable row level security;
 
@@ -29,6 +31,8 @@ comment on table public.compute_devices is
 'What a user contributes. A running node is a device too, kept by its registration and heartbeat.';
 comment on column public.compute_devices.compute_score is
 'ram_gb * 2 + cpu_cores * 5 + storage_gb * 0.05, always computed by the database.';
+comment on column public.compute_devices.last_seen is
+'The whole second in which the device was last heard of; never in the future.';
 
 create index idx_compute_devices_user on public.compute_devices (user_id);
 -- last_seen stays out of every index, so that hearing from a device updates its row in place
@@ -40,19 +44,40 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  new.compute_score := new.ram_gb * 2 + new.cpu_cores * 5 + new.storage_gb * 0.05;
-  new.last_seen := least(new.last_seen, private.current_time());
-  new.updated_at := private.current_time();
+  -- thousandths are enough, and bound what it costs to sum what anybody may claim
+  new.ram_gb := trim_scale(round(new.ram_gb, 3));
+  new.storage_gb := trim_scale(round(new.storage_gb, 3));
+  new.compute_score := trim_scale(new.ram_gb * 2 + new.cpu_cores * 5 + new.storage_gb * 0.05);
   return new;
 end;
 $$;
 
-comment on function private.score_device() is
-'Computes the score whatever the client sent, and keeps last_seen out of the future.';
+comment on function private.score_device() is 'Computes the score, whatever the client sent.';
 
 create trigger compute_devices_write_score
-before insert or update on public.compute_devices
+before insert or update of ram_gb, cpu_cores, storage_gb, compute_score on public.compute_devices
 for each row execute function private.score_device();
+
+create function private.time_device()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.current_time();
+begin
+  new.last_seen := date_trunc('second', least(new.last_seen, v_now));
+  new.updated_at := v_now;
+  return new;
+end;
+$$;
+
+comment on function private.time_device() is
+'Keeps last_seen to whole seconds and out of the future.';
+
+create trigger compute_devices_write_times
+before insert or update on public.compute_devices
+for each row execute function private.time_device();
 
 grant select, delete on public.compute_devices to authenticated;
 grant insert (

@@ -113,6 +113,10 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_user_id uuid := private.require_user();
@@ -196,11 +200,17 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_user_id uuid := private.require_user();
   v_device public.compute_devices;
 begin
+  -- a heartbeat that a crash of the server takes with it is not worth a wait for the disk
+  perform set_config('synchronous_commit', 'off', true);
   update public.compute_devices as devices
   set is_active = true, last_seen = private.current_time()
   where devices.id = device_heartbeat.device_id
@@ -210,6 +220,7 @@ begin
   if not found then
     perform private.refuse_device(v_user_id, device_heartbeat.device_id);
   end if;
+  perform private.fold_sometimes();
   return private.device_answer(v_device);
 end;
 $$;
@@ -240,6 +251,10 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
+set jit = 'off'
 as $$
 declare
   v_user_id uuid := private.require_user();

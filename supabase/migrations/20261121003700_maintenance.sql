@@ -142,30 +142,6 @@ $$;
 comment on function private.delete_abandoned() is
 'Deletes abandoned nodes, then orphaned configs. Cron: simpool_delete_abandoned.';
 
-create function private.deactivate_stale_devices()
-returns integer
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-declare
-  v_count integer;
-begin
-  update public.compute_devices as devices
-  set is_active = false
-  where devices.is_active
-    and devices.last_seen < private.current_time() - (
-      select settings.device_stale_after from private.settings
-    );
-  get diagnostics v_count = row_count;
-  return v_count;
-end;
-$$;
-
-comment on function private.deactivate_stale_devices() is
-'Devices that have been silent are not active. Cron: simpool_deactivate_stale_devices.';
-
 create function private.prune_finished_work()
 returns jsonb
 language plpgsql

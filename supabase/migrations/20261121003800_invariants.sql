@@ -267,9 +267,12 @@ begin
   union all
   select * from private.misplaced_work()
   union all
-  select * from private.unpaired_rivals();
+  select * from private.unpaired_rivals()
+  union all
+  select null::uuid, counts.problem from private.check_network_stats() as counts;
 end;
 $$;
 
 comment on function private.check_invariants() is
-'Everything that is wrong with the pool''s books: no row when all is well. The subject is the job.';
+'Everything that is wrong with the pool''s books: no row when all is well. The subject is the job, '
+'or null where it is the count of devices.';

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from tests.db.schema.pool import completed
 
 if TYPE_CHECKING:
-    from tests.db.schema.pool import Node, Pool
+    from tests.db.schema.pool import Node, Pool, User
 
 #: tables that grow with jobs, chunks or nodes: no statement of the hot path may read one whole
 GROWING = (
@@ -20,6 +20,8 @@ GROWING = (
     "public.nodes",
     "public.node_access",
     "public.compute_devices",
+    "private.device_seconds",
+    "private.device_moves",
     "private.node_heartbeats",
     "private.open_jobs",
     "private.uncut_ranges",
@@ -42,8 +44,8 @@ def scans(pool: Pool) -> Pool:
     return pool
 
 
-def _sequential_scans(pool: Pool, *nodes: Node) -> dict[str, int]:
-    for connection in (nodes[0].owner.connection, *(node.connection for node in nodes)):
+def _sequential_scans(pool: Pool, *callers: Node | User) -> dict[str, int]:
+    for connection in (pool.admin, *(caller.connection for caller in callers)):
         connection.execute("select pg_stat_force_next_flush()")
     return dict(
         pool.rows(
@@ -60,7 +62,7 @@ def test_the_hot_path_reads_no_growing_table_whole(scans: Pool) -> None:
     nodes = [pool.node(user), pool.node(user)]
     for node in nodes:
         node.exchange(slots=1)
-    before = _sequential_scans(pool, *nodes)
+    before = _sequential_scans(pool, user, *nodes)
 
     job = user.submit(20_000)
     for _ in range(8):
@@ -70,9 +72,26 @@ def test_the_hot_path_reads_no_growing_table_whole(scans: Pool) -> None:
             node.exchange([completed(chunk) for chunk in running], slots=0)
             node.heartbeat()
     user.progress(job)
-    after = _sequential_scans(pool, *nodes)
+    after = _sequential_scans(pool, user, *nodes)
     assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
     assert user.progress(job)["completed_chunks"] > 20
+
+
+def test_devices_and_statistics_read_no_growing_table_whole(scans: Pool) -> None:
+    """Registering, heartbeats, folds and reads use an index for every statement."""
+    pool = scans
+    user = pool.user()
+    figures = {"device_type": "phone", "ram_gb": 4, "cpu_cores": 8, "storage_gb": 100}
+    before = _sequential_scans(pool, user)
+    for _ in range(8):
+        device = user.call("register_device", device_name="Phone", **figures)["id"]
+        for _ in range(8):
+            pool.advance("1 second")
+            user.call("device_heartbeat", device_id=device)
+        pool.scalar("select active_nodes from public.get_network_stats()")
+        user.call("deactivate_device", device_id=device)
+    after = _sequential_scans(pool, user)
+    assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
 
 
 def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool) -> None:
