@@ -121,6 +121,10 @@ def names(world: World, lines: list[Line]) -> dict[int, Name]:
     for name, instances in world.instances.items():
         named |= {entity.offset: Name(PLAYER, name) for entity in instances}
     named |= {entity.offset: Name(PLAYER, name) for name, entity in world.procs.items()}
+    named |= {
+        entity.offset: Name(PLAYER, f"target.{number}")
+        for number, entity in enumerate(world.targets, 1)
+    }
     for unit in world.units.values():
         owned = {unit.name: unit.entity, **unit.abilities, **unit.resources}
         named |= {entity.offset: Name(unit.name, name) for name, entity in owned.items()}
@@ -198,7 +202,7 @@ def _tallies(world: World) -> Iterator[tuple[str, Entity]]:
 
 def _targets(world: World) -> list[str]:
     """Name the rows of a tally; one target alone needs no rows of its own."""
-    count = world.config["target"].get("count", 1)
+    count = len(world.targets)
     if count == 1:
         return []
     last = _REST if count > world.rows else f"target.{world.rows}"

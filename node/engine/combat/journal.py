@@ -139,6 +139,11 @@ def _resource(event: str, verb: str) -> Callable[[Columns], tuple[str, About, st
     return tell
 
 
+def _moves(columns: Columns) -> tuple[str, About, str]:
+    duration = columns[at.RECORD_AMOUNT]
+    return "move", {"move_ms": duration}, f"{{}} moves for {duration / _MILLI:.3f} s"
+
+
 def _plain(event: str, words: str) -> Callable[[Columns], tuple[str, About, str]]:
     return lambda _columns: (event, {}, words)
 
@@ -161,6 +166,10 @@ _EVENTS: dict[int, Callable[[Columns], tuple[str, About, str]]] = {
     at.RESOURCE_GAINED: _resource("gain", "gains"),
     at.RESOURCE_SPENT: _resource("spend", "spends"),
     at.PROC_HAPPENED: _plain("proc", "{} procs"),
+    at.TARGET_CAME: _plain("enemy_comes", "{} comes"),
+    at.TARGET_LEFT: _plain("enemy_leaves", "{} leaves"),
+    at.TARGET_DIED: _plain("enemy_dies", "{} dies"),
+    at.MOVES: _moves,
     at.PET_ARRIVED: _plain("arrive", "{} arrives"),
     at.PET_LEFT: _plain("leave", "{} leaves"),
 }

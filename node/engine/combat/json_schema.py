@@ -28,6 +28,7 @@ NAMED: Mapping[str, Shape] = {
     "profile": schema.PROFILE,
     "player": schema.PLAYER,
     "target": schema.TARGET,
+    "event": schema.HAPPENING,
     "spec": schema.SPEC,
     "resource": schema.RESOURCE,
     "ability": schema.ABILITY,

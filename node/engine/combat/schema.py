@@ -400,9 +400,26 @@ PLAYER = Object(
     },
 )
 
+_HEALTH = Number(1, 1e12)
 TARGET = Object(
     {"armor": _POSITIVE},
-    {"count": Integer(1, MOST_TARGETS), "level": Integer(1, 1000), **_NOTES},
+    {"count": _TARGETS, "level": Integer(1, 1000), "health": _HEALTH, **_NOTES},
+)
+
+_LATEST_SECOND = LONGEST_FIGHT / 1000
+_LASTING = Number(0.001, _LATEST_SECOND)
+HAPPENING = Kinds(
+    "event",
+    {
+        "adds": Object(optional={"count": _TARGETS, "seconds": _LASTING, "health": _HEALTH}),
+        "move": Object({"seconds": _LASTING}),
+    },
+    {
+        "at": Number(0, _LATEST_SECOND),
+        "every": Number(0.1, _LATEST_SECOND),
+        "until": Number(0, _LATEST_SECOND),
+        **_NOTES,
+    },
 )
 
 CONFIG = Object(
@@ -416,5 +433,10 @@ CONFIG = Object(
         "target": TARGET,
         "rotation": Anything(),
     },
-    {"duration_variation": Number(0, 0.5), **_NOTES},
+    {
+        "duration_variation": Number(0, 0.5),
+        "fight_ends": Choice(("time", "death")),
+        "events": ListOf(HAPPENING, 100),
+        **_NOTES,
+    },
 )

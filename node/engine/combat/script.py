@@ -199,12 +199,24 @@ class Script:
             at.INTERRUPT: NOT_AN_EXPRESSION,
             at.VALUE_WAKE: NOT_AN_EXPRESSION,
         }
-        if "if" in action:
-            test, wake = self._expressions.condition(action["if"], pointer)
+        if (condition := self._condition(action)) is not True:
+            test, wake = self._expressions.condition(condition, pointer)
             columns |= {at.CONDITION: test, at.WAKE: wake}
         if "interrupt_if" in action:
             columns[at.INTERRUPT], _ = self._expressions.condition(action["interrupt_if"], pointer)
         return columns
+
+    def _condition(self, action: Document) -> Any:
+        """Give the condition of a line, with what its ability asks of the health of each enemy."""
+        condition = action.get("if", True)
+        ability = self._object(kind_of(action), action) if kind_of(action) in CASTS else None
+        if ability is None or not self._world.encounter.keeps_health:
+            return condition
+        below = self._world.about(ability).get("target_health_below_percent")
+        if below is None:
+            return condition
+        asked = {"<": ["target.health_percent", below]}
+        return asked if condition is True else {"and": [asked, condition]}
 
     def _aim(self, action: Document, pointer: str) -> dict[int, int]:
         most = action.get("max_targets", _ALL_TARGETS)

@@ -38,6 +38,7 @@ def build(world: World) -> Image:
     for index, name in enumerate(world.config["player"].get("trinkets", ())):
         world.find("ability", name, f"/player/trinkets/{index}")
     _build_fight(world)
+    world.encounter.check(world.report)
     _build_targets(world)
     _build_player(world)
     for name in world.pets:
@@ -49,6 +50,7 @@ def build(world: World) -> Image:
         _build_unit(world, unit)
     for name, number in world.spec.get("numbers", {}).items():
         _build_number(world, name, number)
+    _build_happenings(world)
     build_auras(world)
     build_triggers(world)
     build_copies(world)
@@ -71,10 +73,12 @@ def _set_speeds(world: World) -> None:
 
 
 def _build_fight(world: World) -> None:
-    target = world.config["target"]
     world.fight.ints |= {
         at.MEAN_LENGTH: world.config["duration_ms"],
-        at.TARGETS: target.get("count", 1),
+        at.TARGETS: len(world.targets),
+        at.TARGETS_THERE: world.config["target"].get("count", 1),
+        at.KEEPS_HEALTH: int(world.encounter.keeps_health),
+        at.ENDS_WITH_DEATH: int(world.encounter.ends_with_death),
         at.PLAYER: world.actors[PLAYER],
         at.LENGTH_STREAM: world.stream("fight.length", ""),
         at.LAST_ACTION_AT: at.LONG_AGO,
@@ -194,7 +198,9 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
     cooldown = ability.get("cooldown", {"ms": 0})
     can_be_cast = world.choices.has(ability) and _reaches(world, ability)
     charges = cooldown.get("charges", 1) if can_be_cast else 0
-    below = ability.get("target_health_below_percent")
+    # where each enemy has health of its own, lines ask about the one they aim at
+    in_time = not world.encounter.keeps_health
+    below = ability.get("target_health_below_percent") if in_time else None
     travel = flight(world, ability, pointer)
     origin = Origin(name, f"{pointer}/effects", unit.name, travel_ms=travel, missile=entity)
     entity.ints |= {
@@ -265,15 +271,34 @@ def _build_number(world: World, name: str, number: Document) -> None:
     if not least <= start <= most:
         world.report.add(pointer, f"{start} is not between {least} and {most}")
     entity.ints[at.PER_TARGET] = int("of" in number)
-    entity.reals |= {at.NUMBER_LEAST: least, at.NUMBER_MOST: most}
+    entity.reals |= {at.NUMBER_LEAST: least, at.NUMBER_MOST: most, at.NUMBER_START: start}
     entity.reals |= dict.fromkeys(range(at.NUMBER_VALUE, entity.size), start)
 
 
 def _build_targets(world: World) -> None:
     armor = armor_factor(world.profile, world.config["target"]["armor"])
-    for target in world.targets:
-        target.ints[at.PRESENT_NOW] = 1
+    count, health = world.config["target"].get("count", 1), world.encounter.health
+    for number, target in enumerate(world.targets):
+        target.ints |= {
+            at.PRESENT_NOW: int(number < count),
+            at.HEALTH: health,
+            at.MOST_HEALTH: health,
+            at.LEAVES_AT: at.NEVER,
+        }
         target.reals[at.ARMOR_FACTOR] = armor
+
+
+def _build_happenings(world: World) -> None:
+    """Write the timetable of what befalls the fight, if anything does."""
+    if world.encounter.happenings:
+        timer = world.timer(at.HAPPEN, at.FROM_OUTSIDE, world.fight, "/events")
+        world.fight.ints[at.HAPPENING_SLOT] = timer
+        world.happenings = [happening.entity() for happening in world.encounter.happenings]
+        world.own_numbers = [
+            Entity(at.LINK_SIZE, {at.LISTENER: number})
+            for number in world.numbers.values()
+            if number.ints[at.PER_TARGET]
+        ]
 
 
 def _place(world: World) -> Image:
@@ -298,6 +323,7 @@ def _place(world: World) -> Image:
     image.place(list(world.tables.values()))
     image.place([world.always, world.stage, *world.effects, *world.bundles, *world.stats])
     image.place([entity for entity in world.modifiers if entity.offset < 0])
+    image.place([*world.happenings, *world.own_numbers])
     image.place(
         [*world.links, *world.slots, pending, later, *world.tallies.values(), world.timeline.entity]
     )
@@ -315,4 +341,6 @@ def _place(world: World) -> Image:
     set_range(world.fight, at.FIRST_ABILITY, at.END_ABILITY, abilities)
     set_range(world.fight, at.FIRST_RESOURCE, at.END_RESOURCE, resources)
     set_range(world.fight, at.FIRST_AURA, at.END_AURA, auras)
+    set_range(world.fight, at.NEXT_HAPPENING, at.END_HAPPENING, world.happenings)
+    set_range(world.fight, at.FIRST_TARGET_NUMBER, at.END_TARGET_NUMBER, world.own_numbers)
     return image

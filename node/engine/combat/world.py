@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from node.engine.combat.character import character
 from node.engine.combat.choices import Choices
 from node.engine.combat.code import Code
+from node.engine.combat.encounter import Encounter
 from node.engine.combat.image import Entity
 from node.engine.combat.kernels import agenda
 from node.engine.combat.kernels import layout as at
@@ -55,7 +56,8 @@ class World:
         self.units = {unit.name: unit for unit in self._units()}
         self.actors = {name: unit.entity for name, unit in self.units.items()}
         self.abilities = self.units[PLAYER].abilities
-        self.targets = [Entity(at.TARGET_SIZE) for _ in range(config["target"].get("count", 1))]
+        self.encounter = Encounter(config)
+        self.targets = [Entity(at.TARGET_SIZE) for _ in range(self.encounter.enemies)]
         self.instances = {
             name: [Entity(at.AURA_SIZE) for _ in (self.targets if aura["on"] == TARGET else "1")]
             for name, aura in self.spec.get("auras", {}).items()
@@ -75,7 +77,7 @@ class World:
         self.sources: dict[tuple[str, str, str], Entity] = {}
         self.tallies: dict[tuple[str, str], Entity] = {}
         self.timeline = Timeline(config)
-        self.rows = min(config["target"].get("count", 1), MOST_ROWS)
+        self.rows = min(len(self.targets), MOST_ROWS)
         self.streams: dict[str, Entity] = {}
         self.effects: list[Entity] = []
         self.bundles: list[Entity] = []
@@ -92,6 +94,8 @@ class World:
         self.stats: list[Entity] = []
         self.modifiers: list[Entity] = []
         self.slots: list[Entity] = []
+        self.happenings: list[Entity] = []
+        self.own_numbers: list[Entity] = []  #: links to what every target has of its own
 
     @property
     def distance(self) -> float:
@@ -150,6 +154,16 @@ class World:
         if name not in known:
             self.report.unknown(pointer, "ability" if kind == "spell" else kind, name, known)
         return known.get(name, Entity(at.AURA_SIZE))
+
+    def about(self, ability: Entity) -> Document:
+        """Give what the spec says of an ability."""
+        found: Document = next(
+            unit.document["abilities"][name]
+            for unit in self.units.values()
+            for name, entity in unit.abilities.items()
+            if entity is ability
+        )
+        return found
 
     def source(self, actor: str, name: str, school: str) -> Entity:
         """Give what the damage of an actor is reported under; its schools are counted together."""

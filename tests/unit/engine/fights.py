@@ -18,18 +18,22 @@ def config(duration_ms: int = 300 * SECOND, **changes: Any) -> dict[str, Any]:
     """Build a fight of a player with 1,000 attack power and no haste or crit who does nothing.
 
     Keyword arguments become parts of the spec, except `rotation` (its actions), `stats`, `armor`,
-    `targets` and `variation`.
+    `targets`, `health`, `variation` and `outside` (other parts of the config).
     """
     rotation = changes.pop("rotation", [{"cast": "idle"}])
     stats = {"attack_power": 1000, **changes.pop("stats", {})}
     target = {"armor": changes.pop("armor", 0), "count": changes.pop("targets", 1)}
+    if "health" in changes:
+        target["health"] = changes.pop("health")
     variation = changes.pop("variation", 0)
+    outside = changes.pop("outside", {})
     idle = {"idle": {"cooldown": {"ms": 10_000_000}, "effects": []}}
     return {
         "schema": 1,
         "engine": "combat",
         "duration_ms": duration_ms,
         "duration_variation": variation,
+        **outside,
         "profile": {
             "name": "plain",
             "gcd_ms": 1500,

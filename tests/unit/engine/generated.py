@@ -40,7 +40,29 @@ def fight(chance: random.Random) -> Document:
         triggers={name: maker.proc() for name in ("luck", "fate") if chance.random() < 0.7},
         pets=pets,
         **({"swing": maker.swing()} if chance.random() < 0.7 else {}),
+        **({"health": chance.randint(1000, 200_000)} if chance.random() < 0.3 else {}),
+        outside=outside(chance),
     )
+
+
+def outside(chance: random.Random) -> Document:
+    """Make what befalls a fight."""
+    kinds: list[Callable[[], Document]] = [
+        lambda: {"move": {"seconds": chance.uniform(0.1, 3)}},
+        lambda: {
+            "adds": {
+                "count": chance.randint(1, 4),
+                **chance.choice([{}, {"seconds": chance.uniform(0.5, 9)}]),
+                **chance.choice([{}, {"health": chance.randint(1, 30_000)}]),
+            }
+        },
+    ]
+    when = [
+        {"at": chance.uniform(0, 5), "every": chance.uniform(2, 9)},
+        {"at": chance.uniform(0, 9)},
+    ]
+    many = chance.choice([0, 0, 1, 3])
+    return {"events": [{**chance.choice(kinds)(), **chance.choice(when)} for _ in range(many)]}
 
 
 def resource(chance: random.Random) -> Document:
@@ -190,10 +212,21 @@ class _Maker:
 
     def line(self, abilities: tuple[str, ...]) -> Document:
         """Make a line of a rotation."""
-        made: Document = {"cast": self._chance.choice(abilities)}
-        if self._chance.random() < 0.7:
+        chance = self._chance
+        made: Document = {"cast": chance.choice(abilities)}
+        if chance.random() < 0.7:
             made["if"] = self.condition(3)
-        return made
+        return made | chance.choice(
+            [
+                {},
+                {},
+                {"line_cd": chance.uniform(0.1, 5)},
+                {"cycle": True, "max_targets": chance.randint(1, 4)},
+                {"target": chance.randint(1, 3)},
+                {"target_if": {chance.choice(["min", "max"]): "dot.pain.remaining"}},
+                {"target_if": {"first": "debuff.mark.active"}},
+            ]
+        )
 
     def condition(self, depth: int) -> Any:
         """Make a condition."""
@@ -233,6 +266,7 @@ class _Maker:
                 "combat.remaining",
                 "combat.time",
                 "target.health_percent",
+                "target.time_to_die",
                 "enemy.count",
                 "player.haste",
             ]

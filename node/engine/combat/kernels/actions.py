@@ -111,7 +111,13 @@ def ready_at(ints: Integers, reals: Reals, ability: int) -> int:
 @kernel
 def is_held_by_moving(ints: Integers, reals: Reals, ability: int) -> bool:
     """Tell whether one has to stand still to cast the ability."""
-    return not ints[ability + WHILE_MOVING] and cast_time(ints, reals, ability) > 0
+    return not ints[ability + WHILE_MOVING] and takes_time(ints, reals, ability)
+
+
+@kernel
+def takes_time(ints: Integers, reals: Reals, ability: int) -> bool:
+    """Tell whether an ability is cast or channelled."""
+    return cast_time(ints, reals, ability) > 0 or ints[ability + CHANNEL_TICKS] > 0
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels.attacks import fails, glances, miss, roll_attack
+from node.engine.combat.kernels.health import suffer
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTOR,
@@ -49,6 +50,7 @@ from node.engine.combat.kernels.layout import (
     HIT,
     HITS,
     IS_TICK,
+    KEEPS_HEALTH,
     MODIFIED,
     MULTIPLIER,
     NO_FORMULA,
@@ -279,6 +281,8 @@ def count_hit(ints: Integers, sums: Integers, effect: int, dealt: int, is_crit: 
     source, target = ints[effect + SOURCE], ints[TARGET]
     row = tally(ints, source, target)
     count_damage(ints, sums, row, dealt)
+    if ints[KEEPS_HEALTH]:
+        suffer(ints, target, dealt)
     if ints[effect + IS_TICK]:
         sums[row + TICKS] += 1
         sums[row + CRIT_TICKS] += is_crit

@@ -10,6 +10,7 @@ from node.engine.combat.kernels.attacks import attack, miss
 from node.engine.combat.kernels.auras import apply_aura, copy_aura, instance, remove_stacks
 from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown, start_cooldown
 from node.engine.combat.kernels.damage import hit, land, snapshot_of, take_snapshot
+from node.engine.combat.kernels.health import is_there
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
@@ -37,7 +38,6 @@ from node.engine.combat.kernels.layout import (
     FAILS,
     FAILURE,
     FINE,
-    FIRST_TARGET,
     FIRST_WITH_REAL,
     FLAT,
     FORMULA,
@@ -60,7 +60,6 @@ from node.engine.combat.kernels.layout import (
     NUMBER_MOST,
     OBJECT,
     OTHER_BUNDLE,
-    PRESENT_NOW,
     REACH,
     REDUCE_COOLDOWN,
     REMOVE,
@@ -76,7 +75,6 @@ from node.engine.combat.kernels.layout import (
     SUMMON,
     TAKE_SNAPSHOT,
     TARGET,
-    TARGET_SIZE,
     TARGETS,
     THINK,
     TICK_BUNDLE,
@@ -151,12 +149,6 @@ def reach_out(  # noqa: PLR0913, PLR0917 - the plain-array wall
         left -= 1
         if left == 0:
             return
-
-
-@kernel
-def is_there(ints: Integers, target: int) -> bool:
-    """Tell whether a target can be reached."""
-    return ints[ints[FIRST_TARGET] + target * TARGET_SIZE + PRESENT_NOW] != 0
 
 
 @kernel

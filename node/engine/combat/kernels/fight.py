@@ -13,6 +13,7 @@ from node.engine.combat.kernels.auras import count_anywhere, count_time, expire_
 from node.engine.combat.kernels.channels import tick_channel
 from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
+from node.engine.combat.kernels.encounter import bury, happen, wait_for_happening
 from node.engine.combat.kernels.inheritance import beat
 from node.engine.combat.kernels.jit import columns, kernel
 from node.engine.combat.kernels.later import resume
@@ -35,6 +36,7 @@ from node.engine.combat.kernels.layout import (
     END_ABILITY,
     END_ACTOR,
     END_AURA,
+    END_HAPPENING,
     END_RESOURCE,
     END_STATE,
     ENTITY,
@@ -49,6 +51,7 @@ from node.engine.combat.kernels.layout import (
     FIRST_RESOURCE,
     FIRST_STATE,
     HANDLER,
+    HAPPEN,
     HEALTH_BELOW,
     HEARD,
     ITERATION,
@@ -67,6 +70,7 @@ from node.engine.combat.kernels.layout import (
     PRESENT,
     RESOURCE_SIZE,
     SEED,
+    SOMEBODY_DIED,
     STACKS,
     STAGE,
     START_BUNDLE,
@@ -114,6 +118,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - the plain-array wall
             follow_time(i, s)
             handle(evaluate, i, r, s, slot_of(i, key))
             carry_out_pending(evaluate, i, r, s)
+            if i[SOMEBODY_DIED]:
+                bury(i, r, s)
             look_again(i, r)
             key = next_event(i)
         if i[FAILURE] != FINE:
@@ -150,6 +156,8 @@ def start(ints: Integers, reals: Reals, sums: Integers) -> None:
         if ints[actor + ACTIVE]:
             arrive(ints, reals, sums, actor)
     wait_for_opener(ints)
+    if ints[END_HAPPENING] != NOTHING:
+        wait_for_happening(ints)
     if ints[START_BUNDLE] != NOTHING or ints[ints[STAGE] + HEARD]:
         schedule(ints, ints[START_SLOT], ints[OPENING])
 
@@ -207,6 +215,8 @@ def handle_waiting(ints: Integers, reals: Reals, sums: Integers, handler: int, e
         resume(ints, reals)
     elif handler == BEAT:
         beat(ints, reals, sums, entity)
+    elif handler == HAPPEN:
+        happen(ints, reals, sums)
     else:
         raise_curtain(ints, reals)
 

@@ -56,6 +56,15 @@ LOG = 38  #: where the next record of the combat log goes, NOTHING when none is 
 LOG_END = 39
 OPENING = 40  #: when the precombat begins, before 0; 0 without one
 OPENER_SLOT = 41
+KEEPS_HEALTH = 44  #: whether each enemy has health of its own
+SOMEBODY_DIED = 45
+ENDS_WITH_DEATH = 48  #: whether the fight is over when the main target has no health left
+HAPPENING_SLOT = 49
+NEXT_HAPPENING = 50  #: what befalls the fight next
+END_HAPPENING = 51
+TARGETS_THERE = 52
+FIRST_TARGET_NUMBER = 53  #: links to the numbers that every target has of its own
+END_TARGET_NUMBER = 54
 NEXT_OPENER = 42  #: the line of the precombat whose time comes next
 END_OPENER = 43
 TARGET = 64  #: number of the target in question, the first is 0
@@ -78,9 +87,22 @@ FIGHT_SIZE = 80
 
 # An enemy. ints:
 PRESENT_NOW = 0
+HEALTH = 1  #: what is left, in thousandths
+MOST_HEALTH = 2  #: 0: it dies evenly while it is there
+CAME_AT = 3
+LEAVES_AT = 4
 # reals:
 ARMOR_FACTOR = 0
-TARGET_SIZE = 4
+TARGET_SIZE = 5
+
+# What befalls a fight. ints:
+HAPPENS_AT = 0
+HAPPENS = 1
+HAPPENS_TO = 2  #: the number of an enemy, or how long the player moves
+HAPPENS_UNTIL = 3
+HAPPENS_HEALTH = 4
+HAPPENING_SIZE = 5
+DEPARTURE, ARRIVAL, MOVEMENT = range(3)
 
 # Who acts: the player, a pet, or one copy of a pet. ints:
 ACTIVE = 0
@@ -374,8 +396,9 @@ PER_TARGET = 0  #: 1 when every target has one, else 0
 # reals:
 NUMBER_LEAST = 0
 NUMBER_MOST = 1
-NUMBER_VALUE = 2  #: the first; one for each target may follow
-NUMBER_SIZE = 2  #: without the values
+NUMBER_START = 2
+NUMBER_VALUE = 3  #: the first; one for each target may follow
+NUMBER_SIZE = 3  #: without the values
 
 # Effects that are carried out together. ints:
 FIRST_EFFECT = 0
@@ -547,8 +570,9 @@ SLOT_SIZE = 3
     CARRY_OUT_LATER,
     RAISE_CURTAIN,
     BEAT,
-) = range(12)
-FIRST_TICK, FIRST_SWINGS, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = 0, 1, 3, 4, 5
+    HAPPEN,
+) = range(13)
+FIRST_TICK, FIRST_SWINGS, FROM_OUTSIDE, FIRST_DECISION, FIRST_OTHER, LAST_OF_ALL = range(6)
 
 # What ends an iteration early.
 FINE, ENDLESS_ACTIONS, ENDLESS_PROCS, TOO_MANY_EVENTS, TOO_MUCH_DAMAGE = range(5)
@@ -588,4 +612,8 @@ RECORD_SIZE = 6
     CHANNEL_BEGUN,
     CHANNEL_ENDED,
     CAST_CUT,
-) = range(1, 21)
+    TARGET_CAME,
+    TARGET_LEFT,
+    TARGET_DIED,
+    MOVES,
+) = range(1, 25)

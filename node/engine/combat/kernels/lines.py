@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from node.engine.combat.kernels.actions import affordable_at, cast_time, cost_of, ready_at
+from node.engine.combat.kernels.actions import affordable_at, cost_of, ready_at, takes_time
 from node.engine.combat.kernels.actors import is_busy
+from node.engine.combat.kernels.health import is_there
 from node.engine.combat.kernels.jit import apart, kernel, rare
 from node.engine.combat.kernels.layout import (
     AIM,
@@ -28,7 +29,6 @@ from node.engine.combat.kernels.layout import (
     CANCEL_CAST,
     CAST,
     CASTER,
-    CHANNEL_TICKS,
     CONDITION,
     CONTROL,
     DONE_AT,
@@ -36,7 +36,6 @@ from node.engine.combat.kernels.layout import (
     END_LINE,
     FIRED,
     FIRST_LINE,
-    FIRST_TARGET,
     FOR_NEXT,
     GCD_ENDS,
     JUMP,
@@ -59,14 +58,12 @@ from node.engine.combat.kernels.layout import (
     PARTS,
     POOL,
     POSITION,
-    PRESENT_NOW,
     QUEUE_WINDOW,
     RESET_SEQUENCE,
     SEQUENCE,
     STACKS,
     STRICT_SEQUENCE,
     TARGET,
-    TARGET_SIZE,
     TARGETS,
     USABLE_TEST,
     WAIT,
@@ -160,12 +157,6 @@ def is_castable(ints: Integers, reals: Reals, actor: int, line: int) -> bool:
 
 
 @kernel
-def takes_time(ints: Integers, reals: Reals, ability: int) -> bool:
-    """Tell whether an ability is cast or channelled."""
-    return cast_time(ints, reals, ability) > 0 or ints[ability + CHANNEL_TICKS] > 0
-
-
-@kernel
 def line_castable_from(ints: Integers, reals: Reals, actor: int, line: int) -> int:
     """Give when the ability of a line is ready, whatever it costs."""
     at = ready_at(ints, reals, ints[line + LINE_OBJECT])
@@ -206,7 +197,7 @@ def finds_target(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) ->
         if ints[line + AIM_AT] >= ints[TARGETS]:
             return False
         ints[TARGET] = ints[line + AIM_AT]
-        return is_there(ints) and holds(evaluate, ints, reals, line)
+        return is_there(ints, ints[TARGET]) and holds(evaluate, ints, reals, line)
     if ints[line + AIM] >= AT_LEAST:
         target = best_target(evaluate, ints, reals, line)
         if target == NO_TARGET:
@@ -216,19 +207,13 @@ def finds_target(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) ->
     for back in range(min(ints[line + AIM_AT], ints[TARGETS])):
         ints[TARGET] = (ints[MAIN_TARGET] + back) % ints[TARGETS]
         first = ints[line + AIM] == AT_FIRST
-        if not is_there(ints):
+        if not is_there(ints, ints[TARGET]):
             continue
         if first and evaluate(ints[line + AIM_VALUE], ints, reals) == 0.0:
             continue
         if holds(evaluate, ints, reals, line):
             return True
     return False
-
-
-@kernel
-def is_there(ints: Integers) -> bool:
-    """Tell whether the target in question is there."""
-    return ints[ints[FIRST_TARGET] + ints[TARGET] * TARGET_SIZE + PRESENT_NOW] != 0
 
 
 @kernel
@@ -239,7 +224,7 @@ def best_target(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> 
     for back in range(min(ints[line + AIM_AT], ints[TARGETS])):
         target = (ints[MAIN_TARGET] + back) % ints[TARGETS]
         ints[TARGET] = target
-        if not is_there(ints):
+        if not is_there(ints, ints[TARGET]):
             continue
         value = sign * evaluate(ints[line + AIM_VALUE], ints, reals)
         if found == NO_TARGET or value > best:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.auras import bring_back, instance, remove_aura, transfer
+from node.engine.combat.kernels.health import is_there
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     CHANGED,
@@ -17,10 +18,12 @@ from node.engine.combat.kernels.layout import (
     MEMORY_OF,
     MEMORY_SIZE,
     MEMORY_VALUE,
+    NO_TARGET,
     NOW,
     NUMBER_VALUE,
     OF_AURA,
     OF_RESOURCE,
+    ON_TARGET,
     PER_TARGET,
     REMEMBERED_AT,
     STACKS,
@@ -60,6 +63,8 @@ def restore(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, sl
         kind, thing = ints[memory + MEMORY_KIND], ints[memory + MEMORY_OF]
         if kind == OF_AURA:
             copy, aura = ints[memory + MEMORY_COPY], instance(ints, thing)
+            if ints[aura + ON_TARGET] != NO_TARGET and not is_there(ints, ints[TARGET]):
+                continue
             if ints[copy + STACKS] > 0:
                 bring_back(evaluate, ints, reals, sums, copy, aura, shift)
             else:

@@ -17,6 +17,7 @@ from node.engine.combat.kernels.actions import (
     gcd_of,
 )
 from node.engine.combat.kernels.cooldowns import charge_ready_at, recharge_time, settle_charges
+from node.engine.combat.kernels.health import falls_in, first_dies_in, percent, place_of, slope
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.layout import (
     ACTIVE,
@@ -27,15 +28,18 @@ from node.engine.combat.kernels.layout import (
     DESPAWN_AT,
     END_ACTOR,
     FIRST_ACTOR,
+    HEALTH,
     LENGTH,
     MAX_CHARGES,
     MAXIMUM,
+    MOST_HEALTH,
     NEVER,
     NOW,
     RATE,
     READY_AT,
     RECHARGE_AT,
     STACKS,
+    TARGET,
 )
 from node.engine.combat.kernels.procs import rppm_chance
 from node.engine.combat.kernels.prospects import percent_increase
@@ -67,7 +71,13 @@ SECOND = 1000.0
     RPPM_CHANCE,
     PERCENT_INCREASE,
     ACTIVE_COUNT,
-) = range(20)
+    TARGET_HEALTH,
+    TARGET_MOST_HEALTH,
+    TARGET_PERCENT,
+    TARGET_SLOPE,
+    TARGET_FALLS_IN,
+    FIRST_DIES_IN,
+) = range(26)
 _RESOURCES, _CHARGES, _SPELLS = RESOURCE_TIME, CHARGES_SLOPE, SPELL_USABLE_IN
 _PETS = PET_LEFT
 
@@ -82,7 +92,9 @@ def ask(question: int, about: int, more: float, ints: Integers, reals: Reals) ->
         return ask_spell(question, about, ints, reals)
     if question <= _PETS:
         return ask_pets(question, about, ints)
-    return ask_aura_or_proc(question, about, more, ints, reals)
+    if question < TARGET_HEALTH:
+        return ask_aura_or_proc(question, about, more, ints, reals)
+    return ask_target(question, more, ints)
 
 
 @kernel
@@ -93,6 +105,21 @@ def ask_aura_or_proc(question: int, about: int, more: float, ints: Integers, rea
     if question == ACTIVE_COUNT:
         return active_count(ints, about, int(more))
     return rppm_chance(ints, reals, about) if ints[about + READY_AT] <= ints[NOW] else 0.0
+
+
+@kernel
+def ask_target(question: int, more: float, ints: Integers) -> float:
+    """Answer a question about the health of the target in question, or of all."""
+    enemy = place_of(ints, ints[TARGET])
+    if question == FIRST_DIES_IN:
+        return first_dies_in(ints) / SECOND
+    if question == TARGET_FALLS_IN:
+        return falls_in(ints, enemy, more) / SECOND
+    if question == TARGET_PERCENT:
+        return percent(ints, enemy)
+    if question == TARGET_SLOPE:
+        return slope(ints, enemy) * SECOND
+    return ints[enemy + (HEALTH if question == TARGET_HEALTH else MOST_HEALTH)] / SECOND
 
 
 @kernel

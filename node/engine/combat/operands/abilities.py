@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.engine.combat import nodes
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels import questions as q
 from node.engine.combat.nodes import (
@@ -13,6 +14,7 @@ from node.engine.combat.nodes import (
     flip_in,
     place,
     real,
+    whole,
     whole_of,
 )
 from node.engine.combat.nodes import number as as_real
@@ -54,16 +56,19 @@ def _recharge(subject: Subject) -> Term:
 
 def _usable(subject: Subject) -> Term:
     left = _ask(subject, q.SPELL_USABLE_IN)
-    return boolean(compare("==", left, real(0.0)), flip_in(left))
+    is_ready = compare("==", left, real(0.0))
+    below = document_of(subject).get("target_health_below_percent")
+    if below is None or not subject.world.encounter.keeps_health:
+        return boolean(is_ready, flip_in(left))
+    health = ask(q.TARGET_PERCENT, whole(0))
+    above, slope = minus(health, float(below)), ask(q.TARGET_SLOPE, whole(0))
+    is_low = compare("<", health, real(float(below)))
+    return boolean(nodes.both([is_ready, is_low]), flip_in(left), nodes.crossing(above, slope))
 
 
 def document_of(subject: Subject) -> Mapping[str, Any]:
     """Give what the spec says of an ability."""
-    units = subject.world.units.values()
-    unit = next(u for u in units if subject.entity in u.abilities.values())
-    name = subject.name.rsplit(".", 1)[-1]
-    document: Mapping[str, Any] = unit.document["abilities"][name]
-    return document
+    return subject.world.about(subject.entity)
 
 
 def _range(subject: Subject) -> Term:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from node.engine.combat import nodes
 from node.engine.combat.kernels import layout as at
-from node.engine.combat.nodes import Node, compare, flip_in, real, real_of, whole_at, whole_of
+from node.engine.combat.kernels import questions as q
+from node.engine.combat.nodes import Node, ask, compare, flip_in, real, real_of, whole_at, whole_of
 from node.engine.combat.nodes import number as as_real
 from node.engine.combat.nodes import whole as whole_number
 from node.engine.combat.operands.abilities import document_of
@@ -26,7 +27,7 @@ from node.engine.combat.terms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _EXECUTE = 20.0  #: percent of health
 
@@ -39,8 +40,14 @@ def _time_left(_subject: Subject) -> Term:
     return falling(until(_fight(at.LENGTH)))
 
 
-def _health_percent(_subject: Subject) -> Term:
-    """Give the health of a target that dies evenly over the fight."""
+def _asked(question: int, more: float = 0.0) -> Node:
+    return ask(question, whole_number(0), real(more))
+
+
+def _health_percent(subject: Subject) -> Term:
+    """Give the health of a target; one without health of its own dies evenly over the fight."""
+    if subject.world.encounter.keeps_health:
+        return number(_asked(q.TARGET_PERCENT), _asked(q.TARGET_SLOPE))
     length = as_real(_fight(at.LENGTH))
     left = as_real(minus(_fight(at.LENGTH), NOW))
     slope = nodes.divide(real(-100.0 * nodes.SECOND), length)
@@ -54,7 +61,28 @@ def _execute(subject: Subject) -> Term:
     return boolean(compare("<=", above, real(nodes.EPSILON)), nodes.crossing(above, slope))
 
 
+def _health(question: int) -> Callable[[Subject], Term]:
+    def build(subject: Subject) -> Term:
+        return number(_asked(question) if subject.world.encounter.keeps_health else 0.0)
+
+    return build
+
+
+def _time_to_die(subject: Subject) -> Term:
+    if subject.world.encounter.keeps_health:
+        return number(_asked(q.TARGET_FALLS_IN), None)
+    return _time_left(subject)
+
+
+def _first_dies_in(subject: Subject) -> Term:
+    if subject.world.encounter.keeps_health:
+        return number(_asked(q.FIRST_DIES_IN), None)
+    return _time_left(subject)
+
+
 def _time_to_percent(subject: Subject) -> Term:
+    if subject.world.encounter.keeps_health:
+        return number(_asked(q.TARGET_FALLS_IN, float(subject.number)), None)
     gone = 1.0 - subject.number / 100.0
     left = minus(times(as_real(_fight(at.LENGTH)), gone), as_real(NOW))
     return falling(nodes.extreme("max", [real(0.0), nodes.divide(left, real(nodes.SECOND))]))
@@ -84,7 +112,7 @@ def _swing_left(subject: Subject) -> Term:
 
 
 def _enemies(_subject: Subject) -> Term:
-    return number(as_real(_fight(at.TARGETS)))
+    return number(as_real(_fight(at.TARGETS_THERE)))
 
 
 def _reach(effect: Mapping[str, Any]) -> int:
@@ -108,9 +136,19 @@ TARGET = Family(
     "target",
     "The target.",
     {
-        "health_percent": amount("percent", "Its health.", _health_percent),
+        "health": amount(
+            "", "Its health, 0 where the config gives it none.", _health(q.TARGET_HEALTH)
+        ),
+        "health_max": amount("", "Its health when it came, or 0.", _health(q.TARGET_MOST_HEALTH)),
+        "health_percent": amount(
+            "percent",
+            "Its health of the most; without health of its own it dies evenly while it is there.",
+            _health_percent,
+        ),
         "execute": flag("It has no more than 20 percent of its health.", _execute),
-        "time_to_die": amount("seconds", "Until it dies.", _time_left),
+        "time_to_die": amount(
+            "seconds", "Until it dies, as it lost health so far, or leaves.", _time_to_die
+        ),
         "distance": amount(
             "yards", "How far the player is from it.", lambda s: number(s.world.distance)
         ),
@@ -125,8 +163,8 @@ ENEMIES = Family(
     "enemy",
     "All targets.",
     {
-        "count": amount("count", "How many there are.", _enemies),
-        "min_ttd": amount("seconds", "Until the first of them dies.", _time_left),
+        "count": amount("count", "How many are there.", _enemies),
+        "min_ttd": amount("seconds", "Until the first of them dies.", _first_dies_in),
     },
 )
 TARGETS_HIT = Family(
@@ -141,7 +179,7 @@ COMBAT = Family(
     "The fight.",
     {
         "time": amount("seconds", "Since it began.", lambda _: number(seconds(NOW), real(1.0))),
-        "remaining": amount("seconds", "Until it ends.", _time_left),
+        "remaining": amount("seconds", "Until it ends at the latest.", _time_left),
     },
 )
 GCD = Family(
