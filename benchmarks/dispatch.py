@@ -1,7 +1,8 @@
 """How much work the pool hands out and takes back per second, beside the queues people use.
 
 Each queue does the same: a backlog of work that does nothing, workers with one connection each that
-take a batch and finish it, on one Postgres with synchronous commit, one after the other in one run.
+take a batch and finish it, on one durable Postgres with synchronous commit, one after the other in
+one run.
 Ours leaves nothing out (see `queues/simpool.py`); the peers run through their own packages:
 PgQueuer and Procrastinate on Python, Graphile Worker and pg-boss on Node, pgmq when PGMQ_SQL names
 its SQL file. "submit" is what it takes to make the backlog, per piece of work.
@@ -30,10 +31,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from benchmarks.queues import packages, simpool
-from tests.databases import DatabaseServer, TestDatabase, open_server
+from benchmarks.servers import durable_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.databases import DatabaseServer, TestDatabase
 
 OURS: Final = "simpool"
 TARGET_RATIO, TARGET_LOSS = 1.5, 0.10
@@ -237,7 +240,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="simpool-bench-") as directory:
         found = queues(Path(directory))
         print(f"{'':<16}{'workers':>8}{'batch':>7}{'submit/s':>12}{'done/s':>12}{'WAL B':>10}")
-        with open_server() as server:
+        with durable_server() as server:
             for case in cases(options, list(found)):
                 figures[case] = measure(server, found[case.queue], case)
                 show(case, figures[case])
