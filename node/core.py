@@ -106,6 +106,7 @@ class NodeState:
             iterations_per_second=work.iterations_per_second * work.ledger.busy,
             connection=self.connection,
             paused=work.paused,
+            required_version=work.required_version,
             last_error=self.last_error,
         )
 
@@ -131,6 +132,7 @@ class NodeState:
         self._answered("register")
         answer = stimulus.answer
         self.node_id = answer.id
+        self.workload.require(answer.required_version)
         if self.life.phase not in {"registering", "claiming"}:
             return
         if answer.claimed:
@@ -174,6 +176,7 @@ class NodeState:
     @_react.register
     def _on_calibrated(self, stimulus: on.Calibrated) -> None:
         self.workload.engine = stimulus.engine
+        self.workload.engine_versions = stimulus.versions
         self.workload.speeds[stimulus.engine] = stimulus.speed
         self.journal.tell(
             "calibrated",
@@ -202,6 +205,7 @@ class NodeState:
         self.workload.settle(answer.outcomes, self._now)
         self.workload.lose(answer.cancelled, self._now)
         self.workload.take(answer.chunks, self._now)
+        self.workload.require(answer.required_version)
         asked = self.policy.poll_interval
         if answer.next_poll_ms is not None:
             asked = min(asked, answer.next_poll_ms / 1000)
@@ -362,6 +366,7 @@ class NodeState:
         self.name = settings.name or self.name
         self.workload.resize(settings.max_parallel)
         self.workload.pause(paused=settings.paused)
+        self.workload.require(settings.required_version)
         if settings.heartbeat_ms is not None:
             self._heartbeat_interval = min(
                 self.policy.heartbeat_interval, settings.heartbeat_ms / 1000

@@ -18,7 +18,7 @@ from node import stimuli as on
 from node.auth import NodeKey
 from node.cache import ContentCache
 from node.core import NodeState
-from node.engine import Engine, configure_cache, get_engine
+from node.engine import Engine, configure_cache, engine_names, get_engine
 from node.errors import DaemonError
 from node.http import new_client
 from node.library import Library
@@ -233,16 +233,17 @@ class Daemon:
 
     async def _calibrate(self) -> None:
         try:
-            speed = await in_background("calibration", self._benchmark)
+            speed, versions = await in_background("calibration", self._benchmark)
         except Exception as error:
             logger.exception("The benchmark failed", extra=context("calibration_failed"))
             message = f"{type(error).__name__}: {error}"
             self._post(on.CalibrationFailed(at=self._now(), message=message))
             return
-        self._post(on.Calibrated(at=self._now(), engine=ENGINE, speed=speed))
+        self._post(on.Calibrated(at=self._now(), engine=ENGINE, speed=speed, versions=versions))
 
-    def _benchmark(self) -> float:
-        return self._engines(ENGINE).benchmark(BENCHMARK_SECONDS)
+    def _benchmark(self) -> tuple[float, dict[str, str]]:
+        versions = {name: self._engines(name).version for name in engine_names()}
+        return self._engines(ENGINE).benchmark(BENCHMARK_SECONDS), versions
 
     def _ended(self, ended: Ended) -> None:
         self._post(on.ChunkEnded(at=self._now(), ended=ended))

@@ -7,6 +7,7 @@ NodeError
 ├── ContentError
 ├── InvalidTransition
 ├── DaemonError
+├── EngineVersionError
 ├── PoolUnavailableError
 │   └── RateLimitedError
 └── PoolRefusalError
@@ -82,6 +83,10 @@ class DaemonError(NodeError):
     """The node had to stop."""
 
     default_advice = "Run `python -m node doctor`: it checks each part and says what to fix."
+
+
+class EngineVersionError(NodeError):
+    """The job does not accept the version of the engine that this node has."""
 
 
 class PoolUnavailableError(NodeError):

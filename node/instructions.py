@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from node.model import Chunk, Event, Finished
 
 
@@ -77,11 +79,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class SendHeartbeat:
-    """Send node_heartbeat; `iterations_per_second` is of one worker."""
+    """Send node_heartbeat; `iterations_per_second` is of one worker, `engines` are versions."""
 
     running: tuple[str, ...]
     free_workers: int
     iterations_per_second: float
+    engines: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Chunk:
     iterations: int
     lease_token: str
     lease_expires_at: datetime | None = None
+    engine_versions: str | None = None  # those that the job accepts, as `node.versions` reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class ExchangeAnswer:
     chunks: tuple[Chunk, ...] = ()
     cancelled: tuple[str, ...] = ()
     next_poll_ms: int | None = None
+    required_version: str | None = None  # the release to update to, where this one is too old
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class NodeSettings:
     name: str | None = None
     paused: bool = False
     heartbeat_ms: int | None = None  # the longest interval that keeps leases alive
+    required_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class RegistrationAnswer:
     claim_code_expires_at: datetime | None = None
     name: str | None = None
     max_parallel: int | None = None
+    required_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +170,5 @@ class Snapshot:
     iterations_per_second: float
     connection: Connection
     paused: bool
+    required_version: str | None
     last_error: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX = "SIMPOOL_"
 HIDDEN = "********"
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -167,6 +169,19 @@ def decimal(low: float, high: float) -> Callable[[object], float]:
             raise TypeError
         number = float(value)
         if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return read
+
+
+def seconds(longest: float) -> Callable[[object], float]:
+    """A reader of durations: `90s`, `30m`, `2h` or `7d`."""
+
+    def read(value: object) -> float:
+        word = text(value).lower()
+        number = float(word[:-1]) * UNITS.get(word[-1], math.nan)
+        if not 0 < number <= longest:
             raise ValueError
         return number
 

@@ -103,6 +103,7 @@ class Requests:
     async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
         status = {
             "version": VERSION,
+            "engines": dict(instruction.engines),
             "running": instruction.running,
             "free_workers": instruction.free_workers,
             "load": psutil.getloadavg()[0],

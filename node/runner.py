@@ -7,9 +7,10 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from node.errors import MissingError, NodeError, PoolUnavailableError
+from node.errors import EngineVersionError, MissingError, NodeError, PoolUnavailableError
 from node.model import Chunk, Ended
 from node.utils.logging import context
+from node.versions import accepts
 from node.worker.pool import Task, WorkerPool, failure
 
 if TYPE_CHECKING:
@@ -79,11 +80,21 @@ class Runner:
     async def _prepare(self, chunk: Chunk) -> Task:
         config = await self._library.config(chunk.config_hash)
         engine = await asyncio.to_thread(self._engines, chunk.engine)
+        _check_version(chunk, engine)
         documents = await self._library.rotations(engine.documents(config))
         return Task(chunk, config, documents)
 
     def _report(self, ended: Ended) -> None:
         self._loop.call_soon_threadsafe(self._on_ended, ended)
+
+
+def _check_version(chunk: Chunk, engine: Engine) -> None:
+    """Raise EngineVersionError where the pool has given this node what it must not run."""
+    wanted = chunk.engine_versions
+    if wanted is not None and not accepts(wanted, engine.version):
+        raise EngineVersionError(
+            f"the job accepts {engine.name} {wanted}, but this node has {engine.version}"
+        )
 
 
 def _ended_by(chunk_id: str, error: BaseException) -> Ended:

@@ -99,6 +99,8 @@ def _header(view: View) -> RenderableType:
     snapshot = view.snapshot
     color = STATE_COLORS[snapshot.state]
     words = "paused by its owner" if snapshot.paused else STATE_WORDS[snapshot.state]
+    if snapshot.required_version is not None:
+        color, words = "red", f"too old: update it to {snapshot.required_version} or newer"
     line = Table.grid(expand=True)
     line.add_column(no_wrap=True, overflow="ellipsis")
     line.add_column(justify="right", no_wrap=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from node.model import (
         Chunk,
         Ended,
@@ -99,10 +101,14 @@ class RequestFailed(Stimulus):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated(Stimulus):
-    """The benchmark of an engine ended; `speed` is iterations per second of one worker."""
+    """The benchmark of an engine ended; `speed` is iterations per second of one worker.
+
+    `versions` are those of all engines of this node, by name.
+    """
 
     engine: str
     speed: float
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

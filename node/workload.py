@@ -11,7 +11,7 @@ from node.model import Finished
 from node.rules import SPEED_MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from node.journal import Journal
     from node.model import Chunk, Ended, FinishedStatus, Outcome
@@ -24,7 +24,9 @@ class Workload:
         self.ledger = Ledger()
         self.size = 0
         self.paused = False
+        self.required_version: str | None = None
         self.engine: str | None = None
+        self.engine_versions: Mapping[str, str] = {}
         self.speeds: dict[str, float] = {}
         self.chunks_completed = 0
         self.iterations_completed = 0
@@ -46,7 +48,12 @@ class Workload:
     @property
     def slots(self) -> int:
         """Chunks the node has room for."""
-        return 0 if self.paused else max(0, self.size - len(self.ledger.assignments))
+        return 0 if self.rests else max(0, self.size - len(self.ledger.assignments))
+
+    @property
+    def rests(self) -> bool:
+        """The node is not to begin anything."""
+        return self.paused or self.required_version is not None or self.size == 0
 
     # -- what the owner wants ---------------------------------------------------------------
 
@@ -71,6 +78,22 @@ class Workload:
         else:
             self._journal.tell("resumed", "The owner lets this node work again")
 
+    def require(self, version: str | None) -> None:
+        """Take nothing new while the pool wants a later release than this one."""
+        if version == self.required_version:
+            return
+        self.required_version = version
+        self.wants_exchange = True
+        if version is None:
+            self._journal.tell("recent_enough", "The pool takes this release again")
+        else:
+            self._journal.warn(
+                "outdated",
+                f"This node is too old for the pool: it gets no work until it is updated to "
+                f"{version} or newer",
+                required_version=version,
+            )
+
     # -- leases -----------------------------------------------------------------------------
 
     def take(self, chunks: Iterable[Chunk], now: float, *, is_push: bool = False) -> None:
@@ -81,7 +104,7 @@ class Workload:
     def start_held(self) -> None:
         """Give held chunks to free workers, oldest first; give them back where nobody works."""
         for chunk_id in self.ledger.ids("held"):
-            if self.paused or self.size == 0:
+            if self.rests:
                 self._release(chunk_id)
             elif self.free_workers:
                 self._start(self.ledger.start(chunk_id))
@@ -160,7 +183,9 @@ class Workload:
     def heartbeat(self) -> do.SendHeartbeat:
         """What runs, and how fast."""
         running = self.ledger.ids("held", "running")
-        return do.SendHeartbeat(running, self.free_workers, self.iterations_per_second)
+        return do.SendHeartbeat(
+            running, self.free_workers, self.iterations_per_second, self.engine_versions
+        )
 
     def settle(self, outcomes: Iterable[Outcome], now: float) -> None:
         """The server has answered for what was handed in."""

@@ -67,6 +67,8 @@ def _show_local(context: Context, local: LocalStatus | None) -> None:
     rows = {
         "node": escape(node.name or node.node_id or "not registered yet"),
         "state": f"[bold]{node.state}[/]{' (paused by its owner)' if node.paused else ''}",
+        "update": node.required_version
+        and f"[red]the pool gives it no work before it is {escape(node.required_version)}[/]",
         "claim code": node.claim_code and f"[bold]{node.claim_code}[/]",
         "pool": f"{local.url} ({node.connection})",
         "workers": f"{node.workers_busy} of {node.workers_size} busy",

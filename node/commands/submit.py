@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
@@ -11,10 +12,12 @@ from node.commands.command import Command, Context, signed_in
 from node.commands.inputs import DEFAULT_CONFIG, SOURCE, inputs, simulation_options
 from node.commands.wait import finish
 from node.jobs import short_id
-from node.options import Option, decimal, one_of, printable, switch, whole
+from node.options import Option, decimal, one_of, printable, seconds, switch, text, whole
 from node.simulation import MAX_SEED, check_config, load_engine, read_config
+from node.versions import bounds
 
 LONGEST_KEY = 200
+LONGEST_DEADLINE = 366 * 86_400
 
 
 def run(context: Context) -> int:
@@ -50,8 +53,18 @@ def _request(context: Context) -> dict[str, Any]:
         "access_type": values["access"],
         "target_error": values["target_error"],
         "idempotency_key": values["idempotency_key"],
+        "engine_versions": values["engine_versions"],
+        "deadline_at": _deadline(context),
     }
     return {key: value for key, value in request.items() if value is not None}
+
+
+def _deadline(context: Context) -> str | None:
+    """The moment of the deadline, by the clock of this machine."""
+    seconds = context.values["deadline"]
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(context.clock() + seconds, UTC).isoformat()
 
 
 def _announce(context: Context, job: dict[str, Any]) -> None:
@@ -60,6 +73,13 @@ def _announce(context: Context, job: dict[str, Any]) -> None:
         f"Job [bold]{short_id(job)}[/] {verb}: {int(job['total_iterations']):,} iterations, "
         f"seed {job['seed']}."
     )
+
+
+def engine_versions(value: object) -> str:
+    """A range of versions."""
+    versions = text(value)
+    bounds(versions)
+    return versions
 
 
 COMMAND = Command(
@@ -108,6 +128,22 @@ COMMAND = Command(
             wanted="a number from 0.000001 to 1",
             help="stop when the relative standard error of the mean is this low",
             metavar="SHARE",
+        ),
+        Option(
+            key="deadline",
+            group="submit",
+            read=seconds(LONGEST_DEADLINE),
+            wanted="a duration like 90s, 30m, 2h or 7d",
+            help="fail the job if it is not done within this time",
+            metavar="TIME",
+        ),
+        Option(
+            key="engine_versions",
+            group="submit",
+            read=engine_versions,
+            wanted="a range of versions like 1.2.0..1.9.9, 1.2.0.. or 1.2.0",
+            help="versions of the engine that may run it (default: any, but one for all of it)",
+            metavar="RANGE",
         ),
         Option(
             key="idempotency_key",

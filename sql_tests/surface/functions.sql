@@ -26,7 +26,7 @@ $$, $$
   ('save_rotation(text,text,text,boolean,uuid)'),
   ('share_node(uuid,text,uuid)'),
   (
-    'submit_job(text,bigint,bigint,text,text,double precision,timestamp with time zone,text)'
+    'submit_job(text,bigint,bigint,text,text,double precision,timestamp with time zone,text,text)'
   ),
   ('unshare_node(uuid,text,uuid)'),
   ('update_node_settings(uuid,text,integer,boolean)'),
@@ -60,7 +60,8 @@ $$, $$
     'priority text DEFAULT ''normal''::text, access_type text DEFAULT ''private''::text, '
     'target_error double precision DEFAULT NULL::double precision, '
     'deadline_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
-    'idempotency_key text DEFAULT NULL::text'
+    'idempotency_key text DEFAULT NULL::text, '
+    'engine_versions text DEFAULT NULL::text'
   ),
   (
     'update_node_settings',
@@ -135,7 +136,7 @@ $$, $$
   ('private.share_node(uuid,text,uuid)'),
   (
     'private.submit_job(text,bigint,bigint,text,text,double precision,'
-    'timestamp with time zone,text)'
+    'timestamp with time zone,text,text)'
   ),
   ('private.unshare_node(uuid,text,uuid)'),
   ('private.update_node_settings(uuid,text,integer,boolean)'),

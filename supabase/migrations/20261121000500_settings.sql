@@ -4,6 +4,7 @@ create table private.settings (
   is_the_row boolean primary key default true,
   heartbeat_period interval not null default '15 seconds',
   lease_duration interval not null default '30 seconds',
+  minimum_node_version text,
   poll_period interval not null default '60 seconds',
   retry_poll_period interval not null default '1 second',
   node_offline_after interval not null default '45 seconds',
@@ -40,6 +41,8 @@ create table private.settings (
   hint_lifetime interval not null default '1 day',
   constraint there_is_one_row check (is_the_row),
   constraint a_lease_spans_two_heartbeats check (lease_duration >= 2 * heartbeat_period),
+  constraint minimum_node_version_is_a_version
+  check (minimum_node_version is null or private.version_number(minimum_node_version) is not null),
   constraint heartbeat_period_is_positive check (heartbeat_period > interval '0'),
   constraint chunk_duration_is_positive check (chunk_duration > interval '0'),
   constraint chunk_iterations_are_ordered
@@ -69,6 +72,8 @@ comment on table private.settings is 'The pool''s settings: one row.';
 comment on column private.settings.heartbeat_period is 'How often a node is asked to heartbeat.';
 comment on column private.settings.lease_duration is
 'How long a lease lives without a heartbeat; a dead node''s work returns after this.';
+comment on column private.settings.minimum_node_version is
+'Nodes of older releases get no work and are told to update; null takes every release.';
 comment on column private.settings.poll_period is 'How often a node with nothing to do asks.';
 comment on column private.settings.retry_poll_period is
 'How soon a node asks again when the answer may have just changed.';
@@ -103,3 +108,26 @@ comment on column private.settings.device_stale_after is
 'A device that was not heard of for this long is not counted by the network statistics.';
 comment on column private.settings.fold_size is
 'How many results are merged at a time, while a job runs.';
+
+create function private.required_version(version text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_minimum text;
+begin
+  select minimum_node_version into strict v_minimum from private.settings;
+  if coalesce(
+    private.version_number(required_version.version) >= private.version_number(v_minimum),
+    v_minimum is null
+  ) then
+    return null;
+  end if;
+  return v_minimum;
+end;
+$$;
+
+comment on function private.required_version(text) is
+'The version that a node of this one has to be updated to; null if it is new enough.';

@@ -17,6 +17,8 @@ create table public.nodes (
   max_parallel integer not null,
   hardware jsonb not null default '{}',
   iterations_per_second double precision,
+  engines jsonb not null default '{}',
+  claimed_with text,
   paused_at timestamptz,
   last_seen_at timestamptz not null default private.current_time(),
   claimed_at timestamptz,
@@ -34,6 +36,7 @@ create table public.nodes (
   constraint workers_fit_the_machine check (max_parallel between 0 and total_cores),
   constraint speed_is_positive
   check (iterations_per_second > 0 and iterations_per_second < 'infinity'),
+  constraint engines_are_named check (jsonb_typeof(engines) = 'object'),
   constraint hardware_is_an_object check (jsonb_typeof(hardware) = 'object'),
   constraint name_is_short check (length(name) between 1 and 80)
 );
@@ -45,6 +48,10 @@ comment on column public.nodes.user_id is 'The owner; null until the node is cla
 comment on column public.nodes.public_key is 'Ed25519 public key, base64url without padding.';
 comment on column public.nodes.total_cores is 'What the machine has.';
 comment on column public.nodes.max_parallel is 'How many workers the owner enabled.';
+comment on column public.nodes.engines is
+'The version of each engine it has, by name; empty for a node that does not say.';
+comment on column public.nodes.claimed_with is
+'The claim code that its owner entered: who enters it again is answered again.';
 comment on column public.nodes.iterations_per_second is
 'Measured speed of one worker on the engine''s benchmark.';
 comment on column public.nodes.last_seen_at is 'When the node was last heard of, to the minute.';

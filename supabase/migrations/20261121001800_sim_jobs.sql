@@ -23,6 +23,7 @@ create table public.sim_jobs (
   access_type text not null default 'private',
   deadline_at timestamptz,
   idempotency_key text,
+  engine_versions text,
   engine_version text,
   result jsonb,
   error text,
@@ -43,6 +44,8 @@ create table public.sim_jobs (
   constraint access_type_is_known check (access_type in ('private', 'guild', 'public')),
   constraint seed_is_not_negative check (seed >= 0),
   constraint target_error_is_a_fraction check (target_error > 0 and target_error < 1),
+  constraint engine_versions_are_a_range
+  check (engine_versions is null or private.version_range(engine_versions) is not null),
   constraint idempotency_key_is_short check (length(idempotency_key) between 1 and 200),
   constraint a_running_job_has_started check (status <> 'running' or started_at is not null),
   constraint a_finished_job_has_its_time
@@ -67,6 +70,8 @@ comment on column public.sim_jobs.segment_iterations is
 'Distance of the checkpoints of a job with a target error; else the whole job.';
 comment on column public.sim_jobs.access_type is
 'Whose nodes may run it: the user''s and their friends'', those of guild mates too, or anybody''s.';
+comment on column public.sim_jobs.engine_versions is
+'Which versions of its engine may run it, as private.version_range() reads it; null for any.';
 comment on column public.sim_jobs.paused_at is
 'Since when its user lets no node run it; null while nodes may.';
 comment on column public.sim_jobs.engine_version is
@@ -87,3 +92,51 @@ grant select on public.sim_jobs to authenticated, service_role;
 create policy "Users see their own jobs"
 on public.sim_jobs for select to authenticated
 using (user_id = (select auth.uid()));
+
+create function private.accepted_versions(job public.sim_jobs)
+returns int8range
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_pinned constant bigint := private.version_number((accepted_versions.job).engine_version);
+begin
+  if v_pinned is not null then
+    return int8range(v_pinned, v_pinned, '[]');
+  end if;
+  return private.version_range((accepted_versions.job).engine_versions);
+end;
+$$;
+
+comment on function private.accepted_versions(public.sim_jobs) is
+'The versions of its engine that the job takes results of, as numbers; null for any.';
+
+create function private.runs_engine(
+  engines jsonb, engine text, accepted_versions int8range, are_named boolean
+)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  -- of a node that does not say what it has, the results decide
+  if runs_engine.engines = '{}' then
+    return not runs_engine.are_named;
+  end if;
+  if runs_engine.accepted_versions is null then
+    return runs_engine.engines ? runs_engine.engine;
+  end if;
+  return runs_engine.engines ? runs_engine.engine
+    and coalesce(
+      runs_engine.accepted_versions
+      @> private.version_number(runs_engine.engines ->> runs_engine.engine),
+      not runs_engine.are_named
+    );
+end;
+$$;
+
+comment on function private.runs_engine(jsonb, text, int8range, boolean) is
+'Whether a node with these engines may run a job of that engine, which accepts these versions of '
+'it, and whose user has named some or not.';

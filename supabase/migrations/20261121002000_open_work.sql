@@ -10,6 +10,9 @@ create table private.open_jobs (
   user_id uuid not null,
   access_type text not null,
   rank smallint not null,
+  engine text not null,
+  engine_versions int8range,
+  names_versions boolean not null,
   created_at timestamptz not null
 );
 
@@ -17,6 +20,11 @@ alter table private.open_jobs enable row level security;
 
 comment on table private.open_jobs is
 'Jobs that may have work to lease, in the order they are served. A hint: the ranges decide.';
+
+comment on column private.open_jobs.engine_versions is
+'What private.accepted_versions() says of the job; null for any.';
+comment on column private.open_jobs.names_versions is
+'Whether its user has named versions: then a node must say that it has one of them.';
 
 create index idx_open_jobs_user
 on private.open_jobs (user_id, rank desc, created_at, job_id);

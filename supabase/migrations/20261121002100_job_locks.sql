@@ -172,12 +172,18 @@ set search_path = ''
 as $$
 begin
   delete from private.tail_jobs as jobs where jobs.job_id = open_job.job_id;
-  insert into private.open_jobs (job_id, user_id, access_type, rank, created_at)
+  insert into private.open_jobs (
+    job_id, user_id, access_type, rank, engine, engine_versions, names_versions, created_at
+  )
   select
     jobs.id, jobs.user_id, jobs.access_type,
     case jobs.priority when 'high' then 2 when 'normal' then 1 else 0 end,
+    configs.engine,
+    private.accepted_versions(jobs),
+    jobs.engine_versions is not null,
     jobs.created_at
   from public.sim_jobs as jobs
+  join public.sim_configs as configs on configs.hash = jobs.config_hash
   where jobs.id = open_job.job_id and jobs.paused_at is null
   on conflict on constraint open_jobs_pkey do nothing;
 end;

@@ -21,7 +21,12 @@ begin
           'iterations', chunks.iterations,
           'lease_token', chunks.lease_token,
           'lease_expires_at', chunks.lease_expires_at
-        ) order by array_position(describe_chunks.chunk_ids, chunks.id)
+        )
+        || case
+          when jobs.engine_versions is null then '{}'::jsonb
+          else jsonb_build_object('engine_versions', jobs.engine_versions)
+        end
+        order by array_position(describe_chunks.chunk_ids, chunks.id)
       ), '[]'
     )
     from private.find_chunks(describe_chunks.chunk_ids) as chunks

@@ -123,8 +123,10 @@ declare
   v_jobs_per_user constant integer := 8;
   v_now constant timestamptz := private.current_time();
   v_ageing interval;
+  v_engines jsonb;
 begin
   select priority_ageing into strict v_ageing from private.settings;
+  select engines into v_engines from public.nodes where nodes.id = jobs_for_node.node_id;
   return query
   with offered as (
     select
@@ -141,6 +143,9 @@ begin
           users.widest = 'private'
           or users.widest = 'guild' and open.access_type <> 'private'
           or open.access_type = 'public'
+        )
+        and private.runs_engine(
+          v_engines, open.engine, open.engine_versions, open.names_versions
         )
         and not private.is_barred(open.job_id, jobs_for_node.node_id)
       order by open.created_at, open.job_id

@@ -10,8 +10,12 @@ as $$
 begin
   return query
   with job as (
-    select jobs.user_id, jobs.access_type
+    select
+      jobs.user_id, jobs.access_type, configs.engine,
+      private.accepted_versions(jobs) as engine_versions,
+      jobs.engine_versions is not null as names_versions
     from public.sim_jobs as jobs
+    join public.sim_configs as configs on configs.hash = jobs.config_hash
     where jobs.id = idle_nodes_for_job.job_id
   ),
   shared as (
@@ -52,8 +56,13 @@ begin
   )
   select admitted.node_id, admitted.free_workers, admitted.iterations_per_second
   from admitted
+  cross join job
+  join public.nodes on nodes.id = admitted.node_id
   join private.node_heartbeats as heartbeats on heartbeats.node_id = admitted.node_id
   where heartbeats.leases_until > private.current_time()
+    and private.runs_engine(
+      nodes.engines, job.engine, job.engine_versions, job.names_versions
+    )
     and not private.is_barred(idle_nodes_for_job.job_id, admitted.node_id)
   order by admitted.iterations_per_second desc, admitted.node_id
   limit idle_nodes_for_job.quantity;

@@ -184,23 +184,33 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_pinned text;
+  v_job public.sim_jobs;
 begin
-  select jobs.engine_version into v_pinned
+  select * into strict v_job
   from public.sim_jobs as jobs where jobs.id = pin_engine_version.job_id;
-  if v_pinned is null then
-    update public.sim_jobs as jobs
-    set engine_version = pin_engine_version.engine_version
-    where jobs.id = pin_engine_version.job_id and jobs.engine_version is null;
-    return true;
+  if v_job.engine_version is not null then
+    return v_job.engine_version = pin_engine_version.engine_version;
   end if;
-  return v_pinned = pin_engine_version.engine_version;
+  if v_job.engine_versions is not null and not coalesce(
+    private.version_range(v_job.engine_versions)
+    @> private.version_number(pin_engine_version.engine_version), false
+  ) then
+    return false;
+  end if;
+  v_job.engine_version := pin_engine_version.engine_version;
+  update public.sim_jobs as jobs
+  set engine_version = v_job.engine_version
+  where jobs.id = v_job.id;
+  update private.open_jobs as jobs
+  set engine_versions = private.accepted_versions(v_job)
+  where jobs.job_id = v_job.id;
+  return true;
 end;
 $$;
 
 comment on function private.pin_engine_version(uuid, text) is
-'The first accepted result decides the job''s engine version; false for any other. The caller '
-'holds the job while it has none.';
+'The first accepted result decides which of the versions that the job accepts is its own; false '
+'for any other. The caller holds the job while it has none.';
 
 create function private.withdraw_range(winner public.sim_chunks)
 returns void

@@ -163,6 +163,6 @@ end;
 $$;
 
 comment on function private.sweep_sometimes() is
-'Looks for jobs past their deadline, else for expired leases and stragglers, unless somebody did so '
-'a moment ago. True if it did: then it may have locked what others wait for, and its caller must '
+'Looks for jobs past their deadline, else for expired leases and stragglers, unless somebody did '
+'so a moment ago. True if it did: then it may have locked what others wait for, and its caller must '
 'not wait for anything any more.';

@@ -344,6 +344,7 @@ declare
   v_heartbeat private.node_heartbeats;
   v_outcomes jsonb := '[]'::jsonb;
   v_has_swept boolean := false;
+  v_required text;
   v_running uuid[];
   v_slots integer;
   v_resent uuid[] := array[]::uuid[];
@@ -365,8 +366,9 @@ begin
   end if;
   perform private.confirm_running(v_node_id, v_running);
 
+  v_required := private.required_version(v_node.version);
   v_slots := case
-    when v_node.paused_at is not null or v_node.max_parallel = 0
+    when v_node.paused_at is not null or v_node.max_parallel = 0 or v_required is not null
       or private.is_sidelined(v_node_id) then 0
     else exchange_chunks.slots
   end;
@@ -386,7 +388,10 @@ begin
     'chunks', private.describe_chunks(v_resent || v_taken),
     'cancelled', private.lost_chunks(v_node_id, v_running),
     'next_poll_ms', (extract(epoch from v_next_poll) * 1000)::integer
-  );
+  ) || case
+    when v_required is null then '{}'::jsonb
+    else jsonb_build_object('required_version', v_required)
+  end;
 end;
 $$;
 

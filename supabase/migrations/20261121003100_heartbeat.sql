@@ -10,11 +10,13 @@ begin
   perform private.check_input(
     jsonb_typeof(check_heartbeat.status) = 'object'
     and check_heartbeat.status - array[
-      'version', 'running', 'free_workers', 'load', 'iterations_per_second', 'units'
+      'version', 'engines', 'running', 'free_workers', 'load', 'iterations_per_second', 'units'
     ] = '{}',
     'status',
-    'must be an object with version, running, free_workers, load, iterations_per_second, units'
+    'must be an object with version, engines, running, free_workers, load, '
+    'iterations_per_second, units'
   );
+  perform private.check_engines(coalesce(check_heartbeat.status -> 'engines', '{}'));
   perform private.check_chunk_ids(
     coalesce(check_heartbeat.status -> 'running', '[]'), 'status.running'
   );
@@ -29,6 +31,30 @@ end;
 $$;
 
 comment on function private.check_heartbeat(jsonb) is 'Refuses a heartbeat that is malformed.';
+
+create function private.check_engines(engines jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform private.check_input(
+    jsonb_typeof(check_engines.engines) = 'object' and length(check_engines.engines::text) <= 2000,
+    'status.engines', 'must be an object of at most 2000 characters'
+  );
+  perform private.check_input(
+    not exists (
+      select from jsonb_each(check_engines.engines) as engines
+      where jsonb_typeof(engines.value) <> 'string'
+    ),
+    'status.engines', 'must give the version of each engine as a string'
+  );
+end;
+$$;
+
+comment on function private.check_engines(jsonb) is
+'Refuses engines that are not versions by name.';
 
 create function private.check_number(
   object jsonb, field text, lowest double precision, highest double precision
@@ -59,7 +85,7 @@ comment on function private.check_number(jsonb, text, double precision, double p
 'Refuses a field that is there but is not a number in bounds.';
 
 create function private.note_node_facts(
-  node public.nodes, version text, iterations_per_second double precision
+  node public.nodes, version text, engines jsonb, iterations_per_second double precision
 )
 returns void
 language plpgsql
@@ -69,6 +95,7 @@ as $$
 begin
   -- a tenth more or less is noise; every write of this row is published
   if coalesce(note_node_facts.version <> (note_node_facts.node).version, false)
+    or coalesce(note_node_facts.engines <> (note_node_facts.node).engines, false)
     or coalesce(
       abs(
         note_node_facts.iterations_per_second
@@ -79,6 +106,7 @@ begin
     update public.nodes
     set
       version = coalesce(note_node_facts.version, nodes.version),
+      engines = coalesce(note_node_facts.engines, nodes.engines),
       iterations_per_second = coalesce(
         note_node_facts.iterations_per_second, nodes.iterations_per_second
       )
@@ -87,8 +115,8 @@ begin
 end;
 $$;
 
-comment on function private.note_node_facts(public.nodes, text, double precision) is
-'Keeps the version and speed that others see of a node.';
+comment on function private.note_node_facts(public.nodes, text, jsonb, double precision) is
+'Keeps the version, engines and speed that others see of a node.';
 
 create function private.note_forgotten(node_id uuid, running uuid[])
 returns void
@@ -116,7 +144,7 @@ comment on function private.note_forgotten(uuid, uuid[]) is
 'Leases that ran but that the node does not hold any more: they live once more their time, for the '
 'node to ask for them or to hand them in, and are not renewed.';
 
-create function private.node_settings(node public.nodes)
+create function private.node_settings(node public.nodes, version text)
 returns jsonb
 language plpgsql
 stable
@@ -131,13 +159,15 @@ begin
     'max_parallel', (node_settings.node).max_parallel,
     'paused', (node_settings.node).paused_at is not null,
     'schedule', null,
-    'heartbeat_ms', (extract(epoch from v_heartbeat_period) * 1000)::integer
+    'heartbeat_ms', (extract(epoch from v_heartbeat_period) * 1000)::integer,
+    'required_version', private.required_version(node_settings.version)
   );
 end;
 $$;
 
-comment on function private.node_settings(public.nodes) is
-'What the owner decided, as the node gets it.';
+comment on function private.node_settings(public.nodes, text) is
+'What the owner decided, as the node gets it, and the version that the pool wants of it, if that is '
+'newer than its own.';
 
 create function private.node_heartbeat(status jsonb)
 returns jsonb
@@ -163,7 +193,9 @@ begin
   perform private.check_heartbeat(node_heartbeat.status);
   v_node := private.meet_node(v_node_id);
   v_speed := nullif((node_heartbeat.status ->> 'iterations_per_second')::double precision, 0);
-  perform private.note_node_facts(v_node, node_heartbeat.status ->> 'version', v_speed);
+  perform private.note_node_facts(
+    v_node, node_heartbeat.status ->> 'version', node_heartbeat.status -> 'engines', v_speed
+  );
 
   select lease_duration into strict v_lease from private.settings;
   insert into private.node_heartbeats as heartbeats
@@ -194,7 +226,9 @@ begin
   perform private.note_forgotten(v_node_id, v_running);
   perform private.sweep_sometimes();
   return jsonb_build_object(
-    'settings', private.node_settings(v_node),
+    'settings', private.node_settings(
+      v_node, coalesce(node_heartbeat.status ->> 'version', v_node.version)
+    ),
     'cancelled', private.lost_chunks(v_node_id, v_running),
     'commands', '[]'::jsonb,
     'lease_expires_at', v_now + v_lease,

@@ -76,7 +76,8 @@ create function private.check_submission(
   access_type text,
   target_error double precision,
   deadline_at timestamptz,
-  idempotency_key text
+  idempotency_key text,
+  engine_versions text
 )
 returns void
 language plpgsql
@@ -112,11 +113,16 @@ begin
     length(coalesce(check_submission.idempotency_key, '-')) between 1 and 200,
     'idempotency_key', 'must have 1 to 200 characters'
   );
+  perform private.check_input(
+    check_submission.engine_versions is null
+    or private.version_range(check_submission.engine_versions) is not null,
+    'engine_versions', 'must be a range of versions like 1.2.0..1.9.9, 1.2.0.. or 1.2.0'
+  );
 end;
 $$;
 
 comment on function private.check_submission(
-  bigint, bigint, text, text, double precision, timestamptz, text
+  bigint, bigint, text, text, double precision, timestamptz, text, text
 ) is
 'Refuses a submission that is out of bounds.';
 
@@ -226,7 +232,8 @@ create function private.submit_job(
   access_type text,
   target_error double precision,
   deadline_at timestamptz,
-  idempotency_key text
+  idempotency_key text,
+  engine_versions text
 )
 returns jsonb
 language plpgsql
@@ -247,19 +254,20 @@ declare
 begin
   perform private.check_submission(
     submit_job.iterations, submit_job.seed, submit_job.priority, submit_job.access_type,
-    submit_job.target_error, submit_job.deadline_at, submit_job.idempotency_key
+    submit_job.target_error, submit_job.deadline_at, submit_job.idempotency_key,
+    submit_job.engine_versions
   );
   perform private.check_config(submit_job.config_json, v_user_id);
   v_hash := private.save_config(submit_job.config_json);
 
   insert into public.sim_jobs (
     user_id, config_hash, total_iterations, seed, priority, access_type, target_error,
-    deadline_at, idempotency_key
+    deadline_at, idempotency_key, engine_versions
   )
   values (
     v_user_id, v_hash, submit_job.iterations, coalesce(submit_job.seed, private.random_seed()),
     submit_job.priority, submit_job.access_type, submit_job.target_error,
-    submit_job.deadline_at, submit_job.idempotency_key
+    submit_job.deadline_at, submit_job.idempotency_key, submit_job.engine_versions
   )
   on conflict on constraint a_repeated_submit_is_the_same_job do nothing
   returning * into v_job;
@@ -286,7 +294,8 @@ create function public.submit_job(
   access_type text default 'private',
   target_error double precision default null,
   deadline_at timestamptz default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  engine_versions text default null
 )
 returns jsonb
 language plpgsql
@@ -297,27 +306,27 @@ begin
   return private.submit_job(
     submit_job.config_json, submit_job.iterations, submit_job.seed, submit_job.priority,
     submit_job.access_type, submit_job.target_error, submit_job.deadline_at,
-    submit_job.idempotency_key
+    submit_job.idempotency_key, submit_job.engine_versions
   );
 end;
 $$;
 
 grant execute on function private.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text
 ) to authenticated;
 grant execute on function public.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text
 ) to authenticated;
 
 comment on function private.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text
 ) is
 'See public.submit_job. A definer: users have no right to write jobs or configs.';
 comment on function public.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text
 ) is
 'Submits a job. config_json is the RFC 8785 text that is hashed; a repeated idempotency_key '
-'answers the first job.';
+'answers the first job; engine_versions, like 1.2.0..1.9.9, keeps it from nodes with others.';
 
 create function private.require_own_job(id uuid)
 returns public.sim_jobs

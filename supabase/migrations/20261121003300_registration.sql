@@ -156,7 +156,8 @@ begin
     perform private.keep_node_device(v_node.id);
     return jsonb_build_object(
       'outcome', 'claimed', 'id', v_node.id, 'name', v_node.name,
-      'max_parallel', v_node.max_parallel
+      'max_parallel', v_node.max_parallel,
+      'required_version', private.required_version(v_node.version)
     );
   end if;
   v_node := private.give_claim_code(v_node.id);
@@ -164,7 +165,8 @@ begin
     'outcome', case when v_is_known then 'renewed' else 'created' end,
     'id', v_node.id,
     'claim_code', v_node.claim_code,
-    'claim_code_expires_at', v_node.claim_code_expires_at
+    'claim_code_expires_at', v_node.claim_code_expires_at,
+    'required_version', private.required_version(v_node.version)
   );
 end;
 $$;
@@ -172,7 +174,8 @@ $$;
 grant execute on function private.register_node(text, jsonb) to service_role;
 
 comment on function private.register_node(text, jsonb) is
-'Registers the node of a key: created and renewed answer a claim code, claimed what the owner set.';
+'Registers the node of a key: created and renewed answer a claim code, claimed what the owner set. '
+'A node that is too old is told so, and registered all the same.';
 
 create function private.require_key(public_key text)
 returns public.nodes

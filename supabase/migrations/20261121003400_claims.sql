@@ -115,6 +115,31 @@ comment on function private.verify_claim_code(text) is
 comment on function public.verify_claim_code(text) is
 'What is about to be claimed. A wrong code answers 404, an expired one 410, too many 429.';
 
+create function private.claimed_before(code text, user_id uuid)
+returns public.nodes
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_node public.nodes;
+begin
+  select nodes.* into v_node
+  from public.nodes
+  cross join private.settings
+  where nodes.user_id = claimed_before.user_id
+    and nodes.claimed_with = upper(trim(claimed_before.code))
+    and nodes.claimed_at > private.current_time() - settings.claim_code_lifetime
+  order by nodes.claimed_at desc
+  limit 1;
+  return v_node;
+end;
+$$;
+
+comment on function private.claimed_before(text, uuid) is
+'The node that the user claimed with this code a moment ago: whoever lost the answer asks again. A '
+'row of nulls if there is none.';
+
 create function private.claim_node(code text, name text, max_parallel integer)
 returns jsonb
 language plpgsql
@@ -130,6 +155,10 @@ begin
   perform private.check_input(
     length(coalesce(claim_node.name, '-')) between 1 and 80, 'name', 'must have 1 to 80 characters'
   );
+  v_node := private.claimed_before(claim_node.code, v_user_id);
+  if v_node.id is not null then
+    return to_jsonb(v_node);
+  end if;
   select * into v_found from private.try_claim_code(claim_node.code, v_user_id);
   if v_found.refusal is not null then
     return v_found.refusal;
@@ -147,6 +176,7 @@ begin
     status = 'offline',
     claim_code = null,
     claim_code_expires_at = null,
+    claimed_with = nodes.claim_code,
     claimed_at = private.current_time()
   where nodes.id = v_node.id
   returning * into strict v_node;
@@ -181,5 +211,5 @@ grant execute on function public.claim_node(text, text, integer) to authenticate
 comment on function private.claim_node(text, text, integer) is
 'See public.claim_node. A definer: users have no right to write nodes.';
 comment on function public.claim_node(text, text, integer) is
-'Binds the node that shows the code to the caller. Refusals are answered as verify_claim_code() '
-'answers them.';
+'Binds the node that shows the code to the caller; the same code again answers the same node. '
+'Refusals are answered as verify_claim_code() answers them.';

@@ -58,7 +58,7 @@ begin
     perform private.stop_waiting(v_node.id);
   end if;
   perform realtime.send(
-    private.node_settings(v_node), 'settings', 'node:' || v_node.id, true
+    private.node_settings(v_node, v_node.version), 'settings', 'node:' || v_node.id, true
   );
   return to_jsonb(v_node);
 end;

@@ -40,11 +40,12 @@ class Registration(Request):
 
 
 class Registered(Answer):
-    """A node that waits for its owner to enter the code."""
+    """A node that waits for its owner to enter the code, and must be updated if it is told so."""
 
     id: str
     claim_code: str
     claim_code_expires_at: datetime
+    required_version: str | None
 
 
 class Claimed(Answer):
@@ -54,6 +55,7 @@ class Claimed(Answer):
     claimed: bool = True
     name: str | None
     max_parallel: int
+    required_version: str | None
 
 
 @router.post(

@@ -74,7 +74,13 @@ def test_a_claimed_node_registers_without_a_code(pool: Pool) -> None:
     registered = pool.register("key")
     user.call("claim_node", code=registered["claim_code"], name="Box", max_parallel=6)
     again = pool.register("key", total_cores=4, enabled_cores=4, version="2.0.0")
-    assert again == {"outcome": "claimed", "id": registered["id"], "name": "Box", "max_parallel": 4}
+    assert again == {
+        "outcome": "claimed",
+        "id": registered["id"],
+        "name": "Box",
+        "max_parallel": 4,
+        "required_version": None,
+    }
 
 
 def test_a_used_code_is_unknown(pool: Pool) -> None:
@@ -83,6 +89,18 @@ def test_a_used_code_is_unknown(pool: Pool) -> None:
     pool.user().call("claim_node", code=code)
     answer = pool.user().call("claim_node", code=code)
     assert (answer["success"], answer["code"]) == (False, "NOT_FOUND")
+
+
+def test_a_claim_may_be_repeated(pool: Pool) -> None:
+    """Whoever lost the answer gets it again, for a while; nothing is claimed or set anew."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    code = pool.register()["claim_code"]
+    first = user.call("claim_node", code=code, name="Box")
+    assert user.call("claim_node", code=code.lower(), name="Other") == first
+    assert pool.scalar("select count(*) from public.node_access") == 1
+    pool.advance("15 minutes")
+    assert user.call("claim_node", code=code)["code"] == "NOT_FOUND"
 
 
 def test_an_expired_code_is_gone(pool: Pool) -> None:
@@ -143,6 +161,7 @@ def test_settings_are_pushed_and_come_with_the_heartbeat(pool: Pool) -> None:
         "paused": True,
         "schedule": None,
         "heartbeat_ms": 15_000,
+        "required_version": None,
     }
     assert pool.messages(f"node:{node.id}", "settings") == [expected]
     assert node.heartbeat()["settings"] == expected

@@ -24,6 +24,7 @@ PENDING = {
     "id": NODE_ID,
     "claim_code": "K7M2QX",
     "claim_code_expires_at": "2027-01-15T08:15:00+00:00",
+    "required_version": None,
 }
 
 
@@ -36,6 +37,7 @@ async def test_new_key_is_created(pool: Pool) -> None:
         "id": NODE_ID,
         "claimCode": "K7M2QX",
         "claimCodeExpiresAt": "2027-01-15T08:15:00Z",
+        "requiredVersion": None,
     }
 
 
@@ -66,16 +68,23 @@ async def test_known_key_is_renewed(pool: Pool) -> None:
 
 
 async def test_claimed_key_is_told_so(pool: Pool) -> None:
-    """A claimed key is answered with its name and settings, and no code."""
+    """A claimed key is answered with its name and settings, and what to update to, and no code."""
     pool.database.answers["private.register_node"] = {
         "outcome": "claimed",
         "id": NODE_ID,
         "name": "Atlas",
         "max_parallel": 4,
+        "required_version": "0.2.0",
     }
     response = await pool.signed(PATH, BODY)
     assert response.status_code == 200
-    assert response.json() == {"id": NODE_ID, "claimed": True, "name": "Atlas", "maxParallel": 4}
+    assert response.json() == {
+        "id": NODE_ID,
+        "claimed": True,
+        "name": "Atlas",
+        "maxParallel": 4,
+        "requiredVersion": "0.2.0",
+    }
 
 
 async def test_too_many_from_one_address(pool: Pool) -> None:

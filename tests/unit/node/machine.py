@@ -93,7 +93,9 @@ class Machine:
     def start(self, undelivered: Sequence[Finished] = ()) -> list[do.Instruction]:
         """The process starts and calibrates at once."""
         instructions = self.send(on.Started, undelivered=tuple(undelivered))
-        return instructions + self.send(on.Calibrated, engine="combat", speed=SPEED)
+        return instructions + self.send(
+            on.Calibrated, engine="combat", speed=SPEED, versions={"combat": "1.0.0"}
+        )
 
     def show_code(self, code: str = "ABC234", expires_in: float = 900.0) -> list[do.Instruction]:
         """The server knows the node and waits for its owner."""
@@ -127,12 +129,13 @@ class Machine:
         outcomes: dict[int, OutcomeName] | None = None,
         cancelled: tuple[str, ...] = (),
         next_poll_ms: int | None = None,
+        required_version: str | None = None,
     ) -> list[do.Instruction]:
         """The server answers an exchange."""
         answers = tuple(
             Outcome(chunk(number).chunk_id, outcome) for number, outcome in (outcomes or {}).items()
         )
-        answer = ExchangeAnswer(answers, chunks, cancelled, next_poll_ms)
+        answer = ExchangeAnswer(answers, chunks, cancelled, next_poll_ms, required_version)
         return self.send(on.Exchanged, answer=answer)
 
     def end(self, number: int, end: str = "completed", **fields: Any) -> list[do.Instruction]:

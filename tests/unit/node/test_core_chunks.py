@@ -326,4 +326,4 @@ def test_a_heartbeat_says_what_runs_and_how_fast() -> None:
     """One per period, whatever the chunks."""
     machine = Machine(heartbeat_interval=15.0).run(max_parallel=3).work_on(1)
     heartbeat = only(do.SendHeartbeat, machine.wait(16.5))
-    assert heartbeat == do.SendHeartbeat((chunk(1).chunk_id,), 2, SPEED)
+    assert heartbeat == do.SendHeartbeat((chunk(1).chunk_id,), 2, SPEED, {"combat": "1.0.0"})

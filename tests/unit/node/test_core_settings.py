@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node import instructions as do
 from node import stimuli as on
-from node.model import NodeSettings
+from node.model import HeartbeatAnswer, NodeSettings, RegistrationAnswer
 from tests.unit.node.machine import Machine, chunk, completed, event, of, only, told
 
 
@@ -58,6 +58,40 @@ def test_a_pause_finishes_what_runs_and_takes_nothing() -> None:
     machine.answer_exchange(outcomes={1: "accepted"})
     settings = NodeSettings(max_parallel=1, paused=False)
     assert only(do.Exchange, machine.send(on.SettingsPushed, settings=settings)).slots == 1
+
+
+def test_a_node_that_is_too_old_says_so_and_takes_nothing() -> None:
+    """What runs finishes, what waits goes back; once the pool takes it again it asks at once."""
+    machine = Machine().run(max_parallel=1).work_on(1, 2)
+    machine.wait(16.5)
+    settings = NodeSettings(max_parallel=1, required_version="2.0.0")
+    instructions = machine.send(on.HeartbeatAnswered, answer=HeartbeatAnswer(settings))
+    assert "updated to 2.0.0 or newer" in event("outdated", instructions).message
+    exchange = only(do.Exchange, instructions)
+    assert [finished.chunk_id for finished in exchange.finished] == [chunk(2).chunk_id]
+    machine.answer_exchange(outcomes={2: "accepted"}, required_version="2.0.0")
+    assert machine.state.snapshot().required_version == "2.0.0"
+    assert only(do.Exchange, machine.end(1)).slots == 0
+    machine.answer_exchange(outcomes={1: "accepted"}, required_version="2.0.0")
+    settings = NodeSettings(max_parallel=1)
+    assert only(do.Exchange, machine.send(on.SettingsPushed, settings=settings)).slots == 1
+
+
+def test_a_registration_says_that_a_node_is_too_old() -> None:
+    """Before it is claimed, so that its owner does not wait for work in vain."""
+    machine = Machine()
+    machine.start()
+    answer = RegistrationAnswer("node-1", claimed=True, max_parallel=1, required_version="2.0.0")
+    assert "outdated" in told(machine.send(on.Registered, answer=answer))
+
+
+def test_an_answer_to_a_question_for_work_says_that_a_node_is_too_old() -> None:
+    """Once, however often it asks."""
+    machine = Machine().run(max_parallel=1)
+    machine.wait(80.0)
+    assert "outdated" in told(machine.answer_exchange(required_version="2.0.0"))
+    machine.work_on(1)
+    assert told(machine.answer_exchange(required_version="2.0.0")) == []
 
 
 def test_a_push_without_settings_asks_for_them() -> None:

@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -272,6 +273,11 @@ class Desk:
         known = chunk(1)
         return Chunk(known.chunk_id, "job", config, engine, 7, 100, 100, "lease")
 
+    async def end_of(self, engine_versions: str) -> Ended:
+        """What comes of a chunk of a job that accepts these versions."""
+        self.runner.start(replace(self.lease(), engine_versions=engine_versions))
+        return await self.ended()
+
     async def ended(self) -> Ended:
         """The next report."""
         async with asyncio.timeout(10):
@@ -359,3 +365,13 @@ async def test_closing_waits_for_workers_and_tasks(tmp_path: Path) -> None:
     await desk.runner.close()
     assert not worker_threads()
     assert [task.get_name() for task in asyncio.all_tasks()].count("prepare") == 0
+
+
+async def test_a_version_that_the_job_does_not_accept_is_not_run(tmp_path: Path) -> None:
+    """Whatever the pool thought that this node has; another node may have one that it accepts."""
+    desk = Desk(tmp_path)
+    ended = await desk.end_of("1.0.1..")
+    assert (ended.end, ended.retryable) == ("failed", True)
+    assert "accepts combat 1.0.1.., but this node has 1.0.0" in str(ended.error)
+    assert (await desk.end_of("..1.0.0")).end == "completed"
+    await desk.runner.close()

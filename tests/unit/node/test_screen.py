@@ -27,6 +27,7 @@ RUNNING = Snapshot(
     iterations_per_second=43_210.0,
     connection="live",
     paused=False,
+    required_version=None,
     last_error=None,
 )
 CLAIMING = replace(
@@ -131,6 +132,12 @@ def test_trouble_is_shown() -> None:
 def test_a_paused_node_says_so() -> None:
     """The owner's pause is told instead of the state."""
     assert "● paused by its owner" in "\n".join(text(replace(RUNNING, paused=True)))
+
+
+def test_a_node_that_is_too_old_says_what_to_do() -> None:
+    """Whether or not it is paused as well."""
+    screen = text(replace(RUNNING, paused=True, required_version="2.0.0"))
+    assert any("too old: update it to 2.0.0 or newer" in line for line in screen)
 
 
 def test_the_screen_gives_the_terminal_back() -> None:

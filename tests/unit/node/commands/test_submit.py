@@ -73,6 +73,8 @@ def test_every_option_reaches_the_pool(shell: Shell) -> None:
         "access": "public",
         "target_error": 0.001,
         "idempotency_key": "today",
+        "deadline": 90.0,
+        "engine_versions": "1.2.0..",
     }
     shell.call(submit.COMMAND, values)
     body = shell.pool.bodies(SUBMIT)[0]
@@ -85,7 +87,16 @@ def test_every_option_reaches_the_pool(shell: Shell) -> None:
         "access_type": "public",
         "target_error": 0.001,
         "idempotency_key": "today",
+        "deadline_at": "2027-01-15T08:01:30+00:00",
+        "engine_versions": "1.2.0..",
     }
+
+
+@pytest.mark.parametrize("versions", ["1.2", "2.0.0..1.0.0", ".."])
+def test_what_is_no_range_of_versions_is_not_sent(versions: str) -> None:
+    """It is refused where it is read."""
+    with pytest.raises(ValueError, match=r"^"):
+        submit.engine_versions(versions)
 
 
 def test_a_repeated_submit_says_so(shell: Shell) -> None:

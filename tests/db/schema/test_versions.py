@@ -1,0 +1,163 @@
+"""Versions of engines and nodes: who runs what, and who is told to update."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.db.schema.pool import Pool, completed, detail, result
+
+OLD, NEW = "1.4.0", "1.5.0"
+
+
+def test_versions_are_ordered_as_numbers(pool: Pool) -> None:
+    """A pre-release comes before its release; what is no version has no number."""
+    rows = pool.rows(
+        "select version from unnest(%s::text[]) as versions (version)"
+        " order by private.version_number(version) nulls first",
+        ["1.10.0", "1.9.12", "2.0.0", "2.0.0-rc.1", "1.9.2+build.7", "0.1", "v1.0.0"],
+    )
+    ordered = [version for (version,) in rows]
+    assert set(ordered[:2]) == {"0.1", "v1.0.0"}
+    assert ordered[2:] == ["1.9.2+build.7", "1.9.12", "1.10.0", "2.0.0-rc.1", "2.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "inside", "outside"),
+    [
+        ("1.2.0..1.9.9", "1.2.0 1.2.1 1.9.9", "1.1.9 1.9.10 2.0.0"),
+        ("1.2.0..", "1.2.0 99.0.0", "1.1.99"),
+        ("..1.9.9", "0.0.1 1.9.9", "1.9.10"),
+        ("1.2.0", "1.2.0", "1.2.1 1.1.9"),
+    ],
+)
+def test_a_range_of_versions_has_both_its_ends(
+    pool: Pool, versions: str, inside: str, outside: str
+) -> None:
+    """And may be open at one of them."""
+    for version in inside.split() + outside.split():
+        assert pool.scalar(
+            "select private.version_range(%s) @> private.version_number(%s)", versions, version
+        ) is (version in inside.split())
+
+
+@pytest.mark.parametrize(
+    "versions", ["", "..", "1.2", "a..b", "2.0.0..1.0.0", "1.0.0..2.0.0..", "1"]
+)
+def test_what_is_no_range_is_refused(pool: Pool, versions: str) -> None:
+    """By the name of the field, with an example."""
+    with pytest.raises(psycopg.Error) as refused:
+        pool.user().submit(engine_versions=versions)
+    assert list(detail(refused.value)["fields"]) == ["engine_versions"]
+
+
+def test_a_job_is_leased_to_nodes_that_have_a_version_it_accepts(pool: Pool) -> None:
+    """Whether they ask for work or wait for it."""
+    user = pool.user()
+    old, new = pool.node(user), pool.node(user)
+    old.heartbeat(engines={"combat": OLD})
+    new.heartbeat(engines={"combat": NEW})
+    for node in (old, new):
+        node.exchange(slots=1)
+    user.submit(100, engine_versions=f"{NEW}..")
+    assert pool.messages(f"node:{old.id}", "chunks") == []
+    (push,) = pool.messages(f"node:{new.id}", "chunks")
+    assert push["chunks"][0]["engine_versions"] == f"{NEW}.."
+    new.exchange(slots=1, running=[push["chunks"][0]["chunk_id"]])
+    user.submit(100, engine_versions=f"..{OLD}")
+    assert len(pool.messages(f"node:{new.id}", "chunks")) == 1
+    assert len(pool.messages(f"node:{old.id}", "chunks")) == 1
+
+
+def test_a_node_that_asks_is_given_what_it_can_run(pool: Pool) -> None:
+    """A job that it cannot run does not stand in the way of one that it can."""
+    user = pool.user()
+    user.submit(100, engine_versions=f"{NEW}..", priority="high")
+    other = user.submit(100, engine_versions=f"..{OLD}")
+    node = pool.node(user)
+    node.heartbeat(engines={"combat": OLD})
+    (chunk,) = node.take()
+    assert chunk["job_id"] == other["id"]
+
+
+def test_a_node_without_the_engine_gets_nothing(pool: Pool) -> None:
+    """It may have others."""
+    user = pool.user()
+    node = pool.node(user)
+    user.submit(100)
+    node.heartbeat(engines={"pet_battle": "1.0.0"})
+    assert node.take() == []
+    node.heartbeat(engines={"pet_battle": "1.0.0", "combat": OLD})
+    assert len(node.take()) == 1
+
+
+def test_the_first_result_keeps_other_versions_away(pool: Pool) -> None:
+    """What they would hand in could not be merged with it, so they are not even asked."""
+    pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    job = user.submit(100)
+    old, new = pool.node(user), pool.node(user)
+    old.heartbeat(engines={"combat": OLD})
+    new.heartbeat(engines={"combat": NEW})
+    (chunk,) = new.take()
+    (other,) = old.take()
+    assert new.outcome(completed(chunk, result(chunk, engine_version=NEW))) == "accepted"
+    assert user.job(job)["engine_version"] == NEW
+    assert old.exchange(slots=1, running=[other["chunk_id"]])["chunks"] == []
+    assert len(new.take()) == 1
+
+
+def test_a_node_that_does_not_say_serves_jobs_that_do_not_ask(pool: Pool) -> None:
+    """Nodes of the first release say nothing of their engines."""
+    user = pool.user()
+    node = pool.node(user)
+    user.submit(100, engine_versions=f"{OLD}..")
+    assert node.take() == []
+    user.submit(100)
+    assert len(node.take()) == 1
+
+
+def test_a_result_of_a_version_that_the_job_does_not_accept_is_rejected(pool: Pool) -> None:
+    """Whatever the node said that it has."""
+    user = pool.user()
+    job = user.submit(100, engine_versions=f"{NEW}..")
+    node = pool.node(user)
+    node.heartbeat(engines={"combat": NEW})
+    (chunk,) = node.take()
+    document = result(chunk, engine_version=OLD)
+    assert node.outcome(completed(chunk, document)) == "rejected:engine_version"
+    assert user.job(job)["engine_version"] is None
+
+
+@pytest.mark.parametrize("engines", ["combat", {"combat": 1}, {"combat": "1" * 2000}])
+def test_engines_that_are_no_versions_are_refused(pool: Pool, engines: object) -> None:
+    """By the name of the field."""
+    with pytest.raises(psycopg.Error) as refused:
+        pool.node().heartbeat(engines=engines)
+    assert list(detail(refused.value)["fields"]) == ["status.engines"]
+
+
+def test_a_node_that_is_too_old_is_told_and_gets_no_work(pool: Pool) -> None:
+    """When it registers, beats or asks; what it has finished already counts."""
+    user = pool.user()
+    user.submit(1000)
+    node = pool.node(user)
+    (chunk,) = node.take()
+    pool.configure(minimum_node_version="1.0.1")
+    assert node.heartbeat(version="1.0.0")["settings"]["required_version"] == "1.0.1"
+    answer = node.exchange([completed(chunk)], slots=1)
+    assert answer["outcomes"][0]["outcome"] == "accepted"
+    assert (answer["chunks"], answer["required_version"]) == ([], "1.0.1")
+    assert pool.scalar("select count(*) from private.idle_nodes") == 0
+    assert pool.register("key-x", version="0.9.9")["required_version"] == "1.0.1"
+    assert pool.register("key-x", version="main")["required_version"] == "1.0.1"
+    assert node.heartbeat(version="1.0.1")["settings"]["required_version"] is None
+    answer = node.exchange(slots=1)
+    assert "required_version" not in answer
+    assert len(answer["chunks"]) == 1
+
+
+def test_a_minimum_that_is_no_version_is_refused(pool: Pool) -> None:
+    """When it is written, not when it locks everybody out."""
+    with pytest.raises(psycopg.errors.CheckViolation, match="minimum_node_version_is_a_version"):
+        pool.configure(minimum_node_version="latest")
