@@ -1,7 +1,7 @@
 -- Leases of silent nodes go back to the pool, those of stragglers are given out once more, and jobs
 -- past their deadline fail. Heartbeats and idle exchanges of other nodes look for them every few
--- seconds, cron looks for dead leases and late jobs every minute: whoever calls holds no job yet, so
--- waiting is safe.
+-- seconds, cron looks for dead leases and late jobs every minute: whoever calls holds no job yet,
+-- so waiting is safe.
 
 create function private.expired_leases(quantity integer)
 returns table (chunk_id uuid, job_id uuid)
@@ -164,5 +164,5 @@ $$;
 
 comment on function private.sweep_sometimes() is
 'Looks for jobs past their deadline, else for expired leases and stragglers, unless somebody did '
-'so a moment ago. True if it did: then it may have locked what others wait for, and its caller must '
-'not wait for anything any more.';
+'so a moment ago. True if it did: then it may have locked what others wait for, and its caller '
+'must not wait for anything any more.';

@@ -166,8 +166,8 @@ end;
 $$;
 
 comment on function private.node_settings(public.nodes, text) is
-'What the owner decided, as the node gets it, and the version that the pool wants of it, if that is '
-'newer than its own.';
+'What the owner decided, as the node gets it, and the version that the pool wants of it, if that '
+'is newer than its own.';
 
 create function private.node_heartbeat(status jsonb)
 returns jsonb
