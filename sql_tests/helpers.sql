@@ -21,6 +21,7 @@ as $$
     when 'private rotation' then '00000000-0000-4000-8000-0000000000a6'
     when 'public rotation' then '00000000-0000-4000-8000-0000000000a7'
     when 'ann''s device' then '00000000-0000-4000-8000-0000000000a8'
+    when 'ann''s unit' then '00000000-0000-4000-8000-0000000000a9'
   end::uuid;
 $$;
 
@@ -117,8 +118,8 @@ as $$
 $$;
 
 -- Ann and Bob have a node each; another node is pending. Ann has a job, of which one chunk is
--- leased to her node, a guild to which Bob is invited, two rotations and a device; she has asked
--- Bob to be friends.
+-- leased to her node, a guild to which Bob is invited, two rotations, a device and a unit; she has
+-- asked Bob to be friends.
 create function tests.set_stage()
 returns void
 language plpgsql
@@ -153,6 +154,14 @@ begin
     id, user_id, device_name, device_type, ram_gb, cpu_cores, storage_gb, compute_score
   )
   values (tests.id('ann''s device'), tests.id('ann'), 'Phone', 'phone', 4, 8, 100, 0);
+
+  insert into public.compute_units (
+    id, node_id, user_id, device_type, device_id, capacity, allocation
+  )
+  values (
+    tests.id('ann''s unit'), tests.id('ann''s node'), tests.id('ann'), 'cpu', 'cpu-0', 8,
+    '{"cores_allocated": 4, "cores_reserved": 2}'
+  );
 
   insert into public.guilds (id, owner_id, name)
   values (tests.id('ann''s guild'), tests.id('ann'), 'Night shift');

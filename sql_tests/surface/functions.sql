@@ -18,10 +18,13 @@ $$, $$
   ('explain_node(uuid)'),
   ('get_network_stats()'),
   ('job_progress(uuid)'),
+  ('my_earnings(integer)'),
   ('node_heartbeat(jsonb)'),
   ('pause_job(uuid)'),
+  ('pause_unit(uuid,text)'),
   ('register_device(text,text,numeric,integer,numeric,uuid)'),
   ('resume_job(uuid)'),
+  ('resume_unit(uuid)'),
   ('retry_job(uuid)'),
   ('save_rotation(text,text,text,boolean,uuid)'),
   ('share_node(uuid,text,uuid)'),
@@ -110,6 +113,7 @@ select results_eq($$
 $$, $$
   values
   ('private."current_time"()'),
+  ('private.allocate_machine(text,jsonb)'),
   ('private.available_nodes()'),
   ('private.cancel_job(uuid)'),
   ('private.claim_node(text,text,integer)'),
@@ -119,9 +123,12 @@ $$, $$
   ('private.explain_job(uuid)'),
   ('private.explain_node(uuid)'),
   ('private.job_progress(uuid)'),
+  ('private.machine_heartbeat(jsonb)'),
   ('private.may_be_present(text)'),
   ('private.may_read_topic(text)'),
   ('private.my_acquaintances()'),
+  ('private.my_devices()'),
+  ('private.my_earnings(integer)'),
   ('private.my_guilds()'),
   ('private.my_nodes()'),
   ('private.my_owned_guilds()'),
@@ -129,17 +136,27 @@ $$, $$
   ('private.node_heartbeat(jsonb)'),
   ('private.node_id()'),
   ('private.pause_job(uuid)'),
+  ('private.pause_unit(uuid,text)'),
+  ('private.read_machine(text)'),
+  ('private.read_unit(uuid)'),
   ('private.register_device(text,text,numeric,integer,numeric,uuid)'),
+  ('private.register_machine(jsonb,text)'),
   ('private.resume_job(uuid)'),
+  ('private.resume_unit(uuid)'),
   ('private.retry_job(uuid)'),
+  ('private.revoke_api_key(text)'),
+  ('private.rotate_api_key(text,text)'),
   ('private.save_rotation(text,text,text,boolean,uuid)'),
   ('private.share_node(uuid,text,uuid)'),
   (
     'private.submit_job(text,bigint,bigint,text,text,double precision,'
     'timestamp with time zone,text,text)'
   ),
+  ('private.unregister_machine(text)'),
   ('private.unshare_node(uuid,text,uuid)'),
   ('private.update_node_settings(uuid,text,integer,boolean)'),
+  ('private.user_devices(uuid)'),
+  ('private.user_summary(uuid)'),
   ('private.verify_claim_code(text)')
 $$, 'users and nodes reach exactly these internals, through the functions and policies of public');
 
@@ -153,6 +170,7 @@ $$, $$
   values
   ('get_network_stats()'),
   ('private."current_time"()'),
+  ('private.api_key_node(text)'),
   ('private.network_stats()'),
   ('private.node_token(text)'),
   ('private.register_node(text,jsonb)'),

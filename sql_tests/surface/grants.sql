@@ -12,6 +12,7 @@ select results_eq($$
 $$, $$
   values
   ('compute_devices', 'DELETE, SELECT'),
+  ('compute_units', 'SELECT'),
   ('friendships', 'DELETE, SELECT'),
   ('guild_members', 'DELETE, SELECT'),
   ('guilds', 'DELETE, SELECT'),

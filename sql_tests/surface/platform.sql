@@ -16,15 +16,18 @@ $$, $$
   ('simpool_delete_abandoned', '0 3 * * *'),
   ('simpool_delete_unclaimed_nodes', '*/5 * * * *'),
   ('simpool_fail_overdue_jobs', '* * * * *'),
+  ('simpool_mark_silent_units', '* * * * *'),
   ('simpool_mark_stale_nodes', '* * * * *'),
+  ('simpool_post_earnings', '* * * * *'),
   ('simpool_prune_finished_work', '37 * * * *'),
   ('simpool_prune_history', '17 * * * *'),
   ('simpool_prune_requests', '*/5 * * * *'),
-  ('simpool_requeue_expired_leases', '* * * * *')
+  ('simpool_requeue_expired_leases', '* * * * *'),
+  ('simpool_reward_jobs', '* * * * *')
 $$, 'the real pg_cron has every job, with a schedule that it accepts');
 
 select is(
-  private.schedule_maintenance(), '9 maintenance jobs are scheduled.',
+  private.schedule_maintenance(), '12 maintenance jobs are scheduled.',
   'setting maintenance up again changes nothing'
 );
 

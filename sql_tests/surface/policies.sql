@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(16);
 
 select policies_are('public', 'profiles', array[
   'Users change their own profile', 'Users see their own profile and those of people they know'
@@ -27,6 +27,9 @@ select policies_are('public', 'compute_devices', array[
   'Users change their own devices, but not those that nodes keep',
   'Users remove their own devices, but not those that nodes keep'
 ], 'compute devices have exactly their policies');
+select policies_are('public', 'compute_units', array[
+  'Owners see their units, and a node sees those of its machine'
+], 'compute units have exactly their policies');
 select policies_are('public', 'sim_configs', array[
   'Users see configs of their jobs, and a node sees those leased to it'
 ], 'configs have exactly their policies');

@@ -2,15 +2,17 @@ begin;
 select plan(4);
 
 select tables_are('public', array[
-  'compute_devices', 'friendships', 'guild_members', 'guilds', 'node_access', 'nodes', 'profiles',
-  'rotation_versions', 'rotations', 'sim_chunks', 'sim_configs', 'sim_jobs'
+  'compute_devices', 'compute_units', 'friendships', 'guild_members', 'guilds', 'node_access',
+  'nodes', 'profiles', 'rotation_versions', 'rotations', 'sim_chunks', 'sim_configs', 'sim_jobs'
 ], 'public holds the tables of the contract and no others');
 
 select tables_are('private', array[
-  'barred_nodes', 'clock', 'device_folds', 'device_moves', 'device_seconds', 'idle_nodes',
-  'job_nodes', 'job_partials', 'node_heartbeats', 'node_trust', 'nonces', 'open_jobs',
-  'rate_limits', 'rate_uses', 'reopened_ranges', 'settings', 'sweeps', 'tail_jobs', 'uncut_ranges',
-  'user_quotas'
+  'accounts', 'api_keys', 'barred_nodes', 'clock', 'config_costs', 'device_folds', 'device_moves',
+  'device_seconds', 'disputed_chunks', 'idle_nodes', 'job_earnings', 'job_nodes', 'job_partials',
+  'ledger_entries', 'ledger_transactions', 'node_accounts', 'node_commands', 'node_heartbeats',
+  'node_trust', 'nonces', 'open_jobs', 'postings', 'rate_limits', 'rate_uses', 'rates',
+  'reopened_ranges', 'settings', 'sweeps', 'tail_jobs', 'uncredited_jobs', 'uncut_ranges',
+  'unit_heartbeats', 'unit_tasks', 'unit_transitions', 'unit_uptimes', 'user_quotas'
 ], 'private holds the internals and no others');
 
 select is_empty($$

@@ -36,6 +36,9 @@ create table private.settings (
   orphaned_config_lifetime interval not null default '7 days',
   chunk_lifetime interval not null default '30 days',
   device_heartbeat_period interval not null default '90 seconds',
+  allocation_cooldown interval not null default '10 seconds',
+  machine_transfer_after interval not null default '1 hour',
+  posting_period interval not null default '1 hour',
   device_stale_after interval not null default '5 minutes',
   cron_history_lifetime interval not null default '3 days',
   hint_lifetime interval not null default '1 day',
@@ -106,6 +109,12 @@ comment on column private.settings.device_heartbeat_period is
 'How often a device without a node is asked to heartbeat.';
 comment on column private.settings.device_stale_after is
 'A device that was not heard of for this long is not counted by the network statistics.';
+comment on column private.settings.allocation_cooldown is
+'How long an owner waits between two changes of the allocation of a unit.';
+comment on column private.settings.machine_transfer_after is
+'How long a machine must have been silent under its old owner before another may register it.';
+comment on column private.settings.posting_period is
+'How often earnings of a day that is not over go into the ledger.';
 comment on column private.settings.fold_size is
 'How many results are merged at a time, while a job runs.';
 

@@ -17,7 +17,12 @@ comment on table private.rate_limits is
 insert into private.rate_limits (bucket, allowed, period)
 values
 ('node_register', 120, '10 minutes'),
-('claim', 10, '10 minutes');
+('claim', 10, '10 minutes'),
+('machine_register', 30, '10 minutes'),
+('machine_heartbeat', 60, '5 minutes'),
+('unit_change', 120, '10 minutes'),
+('device_register', 60, '10 minutes'),
+('device_heartbeat', 600, '5 minutes');
 
 create table private.rate_uses (
   bucket text not null references private.rate_limits (bucket) on delete cascade,

@@ -5,7 +5,7 @@ create table public.nodes (
   id uuid primary key default gen_random_uuid(),
   user_id uuid references public.profiles (id) on delete cascade,
   name text not null,
-  public_key text not null,
+  public_key text,
   claim_code text,
   claim_code_expires_at timestamptz,
   machine_id text,
@@ -25,6 +25,8 @@ create table public.nodes (
   created_at timestamptz not null default private.current_time(),
   constraint a_key_is_one_node unique (public_key),
   constraint a_claim_code_names_one_node unique (claim_code),
+  constraint only_a_machine_of_a_user_has_no_key
+  check (public_key is not null or (user_id is not null and machine_id is not null)),
   constraint status_is_known check (status in ('pending', 'online', 'offline')),
   constraint pending_means_unclaimed check ((status = 'pending') = (user_id is null)),
   constraint claimed_at_comes_with_the_user check ((claimed_at is null) = (user_id is null)),
@@ -45,7 +47,8 @@ alter table public.nodes enable row level security;
 
 comment on table public.nodes is 'One running agent on one machine, with a key of its own.';
 comment on column public.nodes.user_id is 'The owner; null until the node is claimed.';
-comment on column public.nodes.public_key is 'Ed25519 public key, base64url without padding.';
+comment on column public.nodes.public_key is
+'Ed25519 public key, base64url without padding; null for a machine that has an API key instead.';
 comment on column public.nodes.total_cores is 'What the machine has.';
 comment on column public.nodes.max_parallel is 'How many workers the owner enabled.';
 comment on column public.nodes.engines is
@@ -57,6 +60,9 @@ comment on column public.nodes.iterations_per_second is
 comment on column public.nodes.last_seen_at is 'When the node was last heard of, to the minute.';
 
 create index idx_nodes_user on public.nodes (user_id);
+create index idx_nodes_machine on public.nodes (machine_id) where machine_id is not null;
+create unique index idx_nodes_without_key on public.nodes (user_id, machine_id)
+where public_key is null;
 create index idx_nodes_unclaimed on public.nodes (last_seen_at) where status = 'pending';
 
 grant select on public.nodes to authenticated, service_role;

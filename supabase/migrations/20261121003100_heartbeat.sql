@@ -10,11 +10,12 @@ begin
   perform private.check_input(
     jsonb_typeof(check_heartbeat.status) = 'object'
     and check_heartbeat.status - array[
-      'version', 'engines', 'running', 'free_workers', 'load', 'iterations_per_second', 'units'
+      'version', 'engines', 'running', 'free_workers', 'load', 'iterations_per_second', 'units',
+      'acknowledged'
     ] = '{}',
     'status',
     'must be an object with version, engines, running, free_workers, load, '
-    'iterations_per_second, units'
+    'iterations_per_second, units, acknowledged'
   );
   perform private.check_engines(coalesce(check_heartbeat.status -> 'engines', '{}'));
   perform private.check_chunk_ids(
@@ -27,6 +28,8 @@ begin
   perform private.check_number(check_heartbeat.status, 'free_workers', 0, 4096);
   perform private.check_number(check_heartbeat.status, 'load', 0, 1000000);
   perform private.check_number(check_heartbeat.status, 'iterations_per_second', 0, 1e12);
+  perform private.check_unit_reports(check_heartbeat.status -> 'units', 'units');
+  perform private.check_acknowledged(coalesce(check_heartbeat.status -> 'acknowledged', '[]'));
 end;
 $$;
 
@@ -160,7 +163,8 @@ begin
     'paused', (node_settings.node).paused_at is not null,
     'schedule', null,
     'heartbeat_ms', (extract(epoch from v_heartbeat_period) * 1000)::integer,
-    'required_version', private.required_version(node_settings.version)
+    'required_version', private.required_version(node_settings.version),
+    'units', private.unit_settings((node_settings.node).id)
   );
 end;
 $$;
@@ -224,13 +228,17 @@ begin
   );
   perform private.confirm_running(v_node_id, v_running);
   perform private.note_forgotten(v_node_id, v_running);
+  perform private.acknowledge_commands(
+    v_node_id, coalesce(node_heartbeat.status -> 'acknowledged', '[]')
+  );
+  perform private.hear_units(v_node, node_heartbeat.status -> 'units');
   perform private.sweep_sometimes();
   return jsonb_build_object(
     'settings', private.node_settings(
       v_node, coalesce(node_heartbeat.status ->> 'version', v_node.version)
     ),
     'cancelled', private.lost_chunks(v_node_id, v_running),
-    'commands', '[]'::jsonb,
+    'commands', private.waiting_commands(v_node_id),
     'lease_expires_at', v_now + v_lease,
     'server_time', v_now
   );

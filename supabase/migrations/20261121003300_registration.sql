@@ -154,6 +154,7 @@ begin
   v_node := private.save_registration(register_node.public_key, register_node.registration);
   if v_node.user_id is not null then
     perform private.keep_node_device(v_node.id);
+    perform private.keep_units(v_node.id);
     return jsonb_build_object(
       'outcome', 'claimed', 'id', v_node.id, 'name', v_node.name,
       'max_parallel', v_node.max_parallel,

@@ -182,6 +182,7 @@ begin
   returning * into strict v_node;
   insert into public.node_access (node_id, access_type) values (v_node.id, 'owner');
   perform private.keep_node_device(v_node.id);
+  perform private.keep_units(v_node.id);
   perform realtime.send(
     jsonb_build_object(
       'user_id', v_user_id, 'name', v_node.name, 'max_parallel', v_node.max_parallel

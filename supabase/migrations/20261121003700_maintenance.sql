@@ -163,6 +163,7 @@ begin
     limit 100
   );
   perform private.forget_work(jobs.id) from unnest(v_jobs) as jobs (id);
+  delete from private.job_earnings as earnings where earnings.job_id = any(v_jobs);
   delete from public.sim_chunks as chunks where chunks.job_id = any(v_jobs);
   get diagnostics v_chunks = row_count;
   return jsonb_build_object('jobs', cardinality(v_jobs), 'chunks', v_chunks);
@@ -183,17 +184,26 @@ as $$
 declare
   v_nonces integer;
   v_uses integer;
+  v_commands integer;
 begin
   delete from private.nonces where nonces.expires_at < private.current_time();
   get diagnostics v_nonces = row_count;
   delete from private.rate_uses as uses where uses.allowed_from < private.current_time();
   get diagnostics v_uses = row_count;
-  return jsonb_build_object('nonces', v_nonces, 'rate_uses', v_uses);
+  delete from private.node_commands as commands
+  where commands.acknowledged_at < private.current_time() - (
+    select settings.hint_lifetime from private.settings
+  );
+  get diagnostics v_commands = row_count;
+  return jsonb_build_object(
+    'nonces', v_nonces, 'rate_uses', v_uses, 'commands', v_commands
+  );
 end;
 $$;
 
 comment on function private.prune_requests() is
-'Deletes nonces past their window and rate limits that nobody uses. Cron: simpool_prune_requests.';
+'Deletes nonces past their window, rate limits that nobody uses, and commands carried out long '
+'ago. Cron: simpool_prune_requests.';
 
 create function private.prune_history()
 returns jsonb
@@ -238,7 +248,10 @@ begin
     values
     ('simpool_requeue_expired_leases', '* * * * *', 'requeue_expired_leases'),
     ('simpool_mark_stale_nodes', '* * * * *', 'mark_stale_nodes_offline'),
+    ('simpool_mark_silent_units', '* * * * *', 'mark_silent_units_offline'),
     ('simpool_fail_overdue_jobs', '* * * * *', 'fail_overdue_jobs'),
+    ('simpool_reward_jobs', '* * * * *', 'reward_jobs'),
+    ('simpool_post_earnings', '* * * * *', 'post_earnings'),
     ('simpool_deactivate_stale_devices', '* * * * *', 'deactivate_stale_devices'),
     ('simpool_delete_unclaimed_nodes', '*/5 * * * *', 'delete_unclaimed_nodes'),
     ('simpool_prune_requests', '*/5 * * * *', 'prune_requests'),

@@ -44,6 +44,9 @@ class Transaction(Protocol):
     async def call(self, function: str, /, **arguments: Any) -> Any:
         """Return the answer of a SQL function as JSON; arguments go by name."""
 
+    async def become(self, actor: Actor) -> None:
+        """Make what follows in this transaction act for somebody else."""
+
 
 class Database(Protocol):
     """The seam between the handlers and Postgres."""
@@ -80,6 +83,10 @@ class PostgresTransaction:
         cursor = await self._connection.execute(query, values)
         row = await cursor.fetchone()
         return row[0] if row else None
+
+    async def become(self, actor: Actor) -> None:
+        """Make what follows in this transaction act for somebody else."""
+        await _become(self._connection, actor)
 
 
 class PostgresDatabase:

@@ -31,6 +31,18 @@ class Answer(BaseModel):
     )
 
 
+class Document(BaseModel):
+    """What a caller sends of machines and devices: snake_case, exact types, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Record(BaseModel):
+    """What a handler answers of machines and devices, in the database's own names."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
 class Refusal(BaseModel):
     """The body of every refused request."""
 

@@ -1,23 +1,32 @@
-"""Who is calling: a node by its signature, or a user by an access token."""
+"""Who is calling: a node by its signature, a machine by its API key, a user by an access token."""
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from _shared import signatures
 from _shared.database import SERVICE, Actor, Transaction
-from _shared.errors import RateLimitedError, SignatureRefusedError, TokenRefusedError
-from _shared.logs import record_of
+from _shared.errors import (
+    ForbiddenError,
+    RateLimitedError,
+    SignatureRefusedError,
+    TokenRefusedError,
+    UnauthorizedError,
+)
+from _shared.logs import Record, record_of
 from _shared.services import Services, WithServices, services_of
 from _shared.settings import authority
 from _shared.signatures import Message, Signed
+from _shared.tokens import ROLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,6 +46,14 @@ USER_SCHEME = HTTPBearer(
     bearerFormat="JWT",
     auto_error=False,
     description="The access token of a signed-in user.",
+)
+
+
+KEY_SCHEME = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="apiKey",
+    auto_error=False,
+    description="The API key of a machine, as its registration showed it.",
 )
 
 
@@ -86,6 +103,104 @@ async def signed_node(
     return Node(signed, services)
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that has shown who it is, by a signature or by an API key."""
+
+    services: Services
+    node: Node | None
+    key_hash: str | None
+    record: Record
+
+    @asynccontextmanager
+    async def transaction(
+        self, bucket: str, node_id: str | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Run calls as the machine, one more of this rate limit.
+
+        Raises ForbiddenError where it is not the node that is meant. What fails is not counted:
+        it changed nothing, and the caller is known.
+        """
+        async with self._known() as (transaction, known_id):
+            self.record.node_id = known_id
+            if node_id is not None and known_id != node_id:
+                raise ForbiddenError("A machine speaks for itself only.")
+            wait = await transaction.call("private.take_token", bucket=bucket, subject=known_id)
+            _check_wait(wait, "of this machine")
+            await transaction.become(node_actor(known_id))
+            yield transaction
+
+    @asynccontextmanager
+    async def _known(self) -> AsyncIterator[tuple[Transaction, str]]:
+        if self.node is not None:
+            async with self.node.transaction() as transaction:
+                known = await transaction.call(
+                    "private.node_token", public_key=self.node.public_key
+                )
+                yield transaction, str(known["id"])
+            return
+        async with self.services.database.transaction(SERVICE) as transaction:
+            node_id = await transaction.call("private.api_key_node", key_hash=self.key_hash)
+            yield transaction, str(node_id)
+
+
+def node_actor(node_id: str) -> Actor:
+    """Return whom the token of a node speaks for."""
+    return Actor(ROLE, {"sub": node_id, "role": ROLE, "node_id": node_id})
+
+
+def new_api_key() -> str:
+    """Return an API key that nobody has yet."""
+    return f"spk_{secrets.token_urlsafe(32)}"
+
+
+def hash_api_key(key: str) -> str:
+    """Return what is kept of an API key: it is as random as its hash is long."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+async def known_machine(
+    request: Request,
+    services: WithServices,
+    api_key: Annotated[str | None, Security(KEY_SCHEME)] = None,
+    signature: Annotated[str | None, Security(NODE_SCHEME)] = None,
+) -> Machine:
+    """Return the machine that calls, by its API key or else by its signature."""
+    record = record_of(request.scope)
+    if api_key is not None:
+        return Machine(services, None, hash_api_key(api_key), record)
+    if signature is None:
+        raise UnauthorizedError("Send the machine's API key, or sign the request.")
+    return Machine(services, await signed_node(request, services), None, record)
+
+
+async def machine_or_user(
+    request: Request,
+    services: WithServices,
+    api_key: Annotated[str | None, Security(KEY_SCHEME)] = None,
+    signature: Annotated[str | None, Security(NODE_SCHEME)] = None,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(USER_SCHEME)] = None,
+) -> Machine | Actor:
+    """Return the user that calls, or else the machine."""
+    if credentials is not None:
+        return await signed_in_user(request, services, credentials)
+    return await known_machine(request, services, api_key, signature)
+
+
+@asynccontextmanager
+async def acting(
+    services: Services, caller: Machine | Actor, bucket: str
+) -> AsyncIterator[Transaction]:
+    """Run calls as whoever is calling, one more of this rate limit."""
+    if isinstance(caller, Machine):
+        async with caller.transaction(bucket) as transaction:
+            yield transaction
+    else:
+        await limit_by_user(services, caller, bucket)
+        async with services.database.transaction(caller) as transaction:
+            yield transaction
+
+
 async def signed_in_user(
     request: Request,
     services: WithServices,
@@ -105,11 +220,24 @@ async def limit_by_address(request: Request, bucket: str) -> None:
     The count has its own transaction: it must stand whatever becomes of the request.
     """
     subject = network(request.client.host if request.client else "unknown")
-    async with services_of(request).database.transaction(SERVICE) as transaction:
+    await _limit(services_of(request), bucket, subject, "from this address")
+
+
+async def limit_by_user(services: Services, user: Actor, bucket: str) -> None:
+    """Count a request of this user; raises RateLimitedError when there were too many."""
+    await _limit(services, bucket, str(user.claims["sub"]), "of this user")
+
+
+async def _limit(services: Services, bucket: str, subject: str, whose: str) -> None:
+    async with services.database.transaction(SERVICE) as transaction:
         wait = await transaction.call("private.take_token", bucket=bucket, subject=subject)
+    _check_wait(wait, whose)
+
+
+def _check_wait(wait: Any, whose: str) -> None:
     if wait:
         raise RateLimitedError(
-            "Too many requests from this address; try again later.", retry_after=int(wait)
+            f"Too many requests {whose}; try again later.", retry_after=int(wait)
         )
 
 
@@ -155,4 +283,6 @@ def _with_authority(
 
 
 SignedNode = Annotated[Node, Depends(signed_node)]
+KnownMachine = Annotated[Machine, Depends(known_machine)]
+MachineOrUser = Annotated[Machine | Actor, Depends(machine_or_user)]
 User = Annotated[Actor, Depends(signed_in_user)]

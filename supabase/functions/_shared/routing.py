@@ -41,7 +41,7 @@ class StrictRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
-            if self.body_field is not None:
+            if await _has_body(self, strict):
                 _check_content_type(strict)
                 await strict.json()
             if not self.dependant.query_params:
@@ -97,6 +97,13 @@ def _load(index: Path) -> Any:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+async def _has_body(route: APIRoute, request: Request) -> bool:
+    """Tell whether JSON is to be read: where a body may be left out, only if there is one."""
+    if route.body_field is None:
+        return False
+    return route.body_field.field_info.is_required() or await request.body() != b""
 
 
 def _check_content_type(request: Request) -> None:

@@ -16,10 +16,10 @@ NOON = "2026-11-21 12:00:00+00"
 def test_every_job_is_scheduled_once_however_often_it_is_set_up(pool: Pool) -> None:
     """Five fields each, as the oldest pg_cron in use demands, and the daily one at 03:00 UTC."""
     assert pool.scalar("select private.schedule_maintenance()") == (
-        "9 maintenance jobs are scheduled."
+        "12 maintenance jobs are scheduled."
     )
     jobs = dict(pool.rows("select jobname::text, schedule from cron.job"))
-    assert len(jobs) == 9
+    assert len(jobs) == 12
     assert jobs["simpool_delete_abandoned"] == "0 3 * * *"
     assert all(len(schedule.split()) == 5 for schedule in jobs.values())
 
@@ -109,9 +109,17 @@ def test_requests_are_forgotten_when_their_time_has_passed(pool: Pool) -> None:
     pool.set_clock(NOON)
     pool.admin.execute("select private.use_nonce('k', 'n', private.current_time())")
     pool.admin.execute("select private.take_token('node_register', '203.0.113.7')")
-    assert pool.scalar("select private.prune_requests()") == {"nonces": 0, "rate_uses": 0}
+    assert pool.scalar("select private.prune_requests()") == {
+        "nonces": 0,
+        "rate_uses": 0,
+        "commands": 0,
+    }
     pool.advance("16 minutes")
-    assert pool.scalar("select private.prune_requests()") == {"nonces": 1, "rate_uses": 1}
+    assert pool.scalar("select private.prune_requests()") == {
+        "nonces": 1,
+        "rate_uses": 1,
+        "commands": 0,
+    }
 
 
 def test_old_runs_and_hints_are_forgotten(pool: Pool) -> None:

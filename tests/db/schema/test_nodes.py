@@ -162,6 +162,7 @@ def test_settings_are_pushed_and_come_with_the_heartbeat(pool: Pool) -> None:
         "schedule": None,
         "heartbeat_ms": 15_000,
         "required_version": None,
+        "units": call(pool.admin, "private.unit_settings", {"node_id": node.id}),
     }
     assert pool.messages(f"node:{node.id}", "settings") == [expected]
     assert node.heartbeat()["settings"] == expected

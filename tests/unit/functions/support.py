@@ -125,6 +125,10 @@ class FakeTransaction:
             raise answer
         return answer(**arguments) if callable(answer) else answer
 
+    async def become(self, actor: Actor) -> None:
+        """Act for somebody else from now on."""
+        self.actor = actor
+
 
 @dataclass
 class Handlers:

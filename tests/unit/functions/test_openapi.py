@@ -21,7 +21,30 @@ async def read(pool: Pool) -> dict[str, Any]:
 async def test_every_route_is_documented(pool: Pool) -> None:
     """The document has every handler, and every alias, with its methods."""
     paths = (await read(pool))["paths"]
+    machines = {
+        "nodes": {
+            "/register": ["post"],
+            "/{id}": ["delete", "get"],
+            "/{id}/allocations": ["put"],
+            "/{id}/heartbeat": ["post"],
+            "/{id}/keys": ["delete", "post"],
+        },
+        "compute-units": {"/{id}": ["get"], "/{id}/pause": ["post"], "/{id}/resume": ["post"]},
+        "users": {"/{id}/devices": ["get"], "/{id}/devices/summary": ["get"]},
+        "devices": {
+            "": ["get"],
+            "/register": ["post"],
+            "/{id}/deactivate": ["post"],
+            "/{id}/heartbeat": ["post"],
+        },
+    }
     assert {path: sorted(operations) for path, operations in paths.items()} == {
+        **{
+            f"{base}/{name}{path}": methods
+            for name, routes in machines.items()
+            for base in (BASE, "/api/v1/network" if name == "devices" else "/api")
+            for path, methods in routes.items()
+        },
         "/api/v1/network/stats": ["get"],
         f"{BASE}/claim": ["get", "post"],
         f"{BASE}/health": ["get"],
@@ -43,6 +66,12 @@ async def test_every_route_is_documented(pool: Pool) -> None:
             {"200", "400", "401", "403", "404", "409", "410", "413", "429", "500", "503"},
         ),
         ("network-stats", "get", {"200", "304", "400", "413", "500", "503"}),
+        (
+            "nodes/register",
+            "post",
+            {"201", "400", "401", "403", "404", "409", "413", "422", "429", "500", "503"},
+        ),
+        ("users/{id}/devices", "get", {"200", "400", "401", "403", "413", "500", "503"}),
     ],
 )
 async def test_answers_are_documented(
@@ -72,13 +101,25 @@ async def test_security_is_documented(pool: Pool) -> None:
     paths = document["paths"]
     assert paths[f"{BASE}/node-token"]["post"]["security"] == [{"nodeSignature": []}]
     assert paths[f"{BASE}/claim"]["get"]["security"] == [{"userToken": []}]
+    assert paths[f"{BASE}/nodes/{{id}}/heartbeat"]["post"]["security"] == [
+        {"apiKey": []},
+        {"nodeSignature": []},
+    ]
+    assert paths[f"{BASE}/compute-units/{{id}}/pause"]["post"]["security"] == [
+        {"apiKey": []},
+        {"nodeSignature": []},
+        {"userToken": []},
+    ]
     assert "security" not in paths[f"{BASE}/network-stats"]["get"]
-    assert set(document["components"]["securitySchemes"]) == {"nodeSignature", "userToken"}
+    schemes = document["components"]["securitySchemes"]
+    assert set(schemes) == {"nodeSignature", "userToken", "apiKey"}
 
 
 async def test_bodies_are_closed(pool: Pool) -> None:
     """The schema of a body says that nothing unknown may be sent."""
     schemas = (await read(pool))["components"]["schemas"]
-    for name in ("Registration", "Claim", "Empty"):
+    # a name that two models had would say where they are defined
+    assert not [name for name in schemas if "__" in name]
+    for name in ("Registration", "Claim", "Empty", "MachineRegistration", "Heartbeat"):
         assert schemas[name]["additionalProperties"] is False
     assert "totalCores" in schemas["Registration"]["properties"]
