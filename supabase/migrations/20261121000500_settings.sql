@@ -128,10 +128,9 @@ declare
   v_minimum text;
 begin
   select minimum_node_version into strict v_minimum from private.settings;
-  if coalesce(
-    private.version_number(required_version.version) >= private.version_number(v_minimum),
-    v_minimum is null
-  ) then
+  if v_minimum is null
+    or private.version_number(required_version.version) >= private.version_number(v_minimum)
+  then
     return null;
   end if;
   return v_minimum;

@@ -82,8 +82,10 @@ create table private.job_partials (
   total_squares numeric not null,
   chunk_id uuid,
   result jsonb,
+  shares jsonb,
   constraint a_partial_is_one_chunk_or_merged check ((chunk_id is null) = (result is not null)),
-  constraint level_zero_is_one_chunk check ((level = 0) = (chunk_id is not null))
+  constraint level_zero_is_one_chunk check ((level = 0) = (chunk_id is not null)),
+  constraint what_is_merged_says_whose_it_is check ((result is null) = (shares is null))
 );
 
 alter table private.job_partials enable row level security;
@@ -92,6 +94,9 @@ comment on table private.job_partials is
 'Accepted results of running jobs: one row per chunk at level 0, merged a batch at a time upwards.';
 comment on column private.job_partials.total is
 'Sum of the job''s primary metric, beside its sample count and sum of squares: the progress.';
+
+comment on column private.job_partials.shares is
+'Which node did which iterations of it, as private.merge_shares() writes it.';
 
 create index idx_job_partials_fold on private.job_partials (job_id, segment, level, id);
 

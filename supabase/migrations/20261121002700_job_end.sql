@@ -1,5 +1,100 @@
 -- Folding results while a job runs, its progress, and its end.
 
+create function private.share_of(chunk public.sim_chunks)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_array(jsonb_build_object(
+    'node_id', (share_of.chunk).node_id,
+    'iterations', (share_of.chunk).iterations,
+    'ranges', int8multirange(int8range(
+      (share_of.chunk).seed_offset, (share_of.chunk).seed_offset + (share_of.chunk).iterations
+    ))
+  ));
+end;
+$$;
+
+comment on function private.share_of(public.sim_chunks) is
+'The share of its node in one chunk: all of it.';
+
+create function private.merge_shares(shares jsonb[])
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_ranges_max constant integer := 2000;
+begin
+  return (
+    with merged as (
+      select
+        pieces.share ->> 'node_id' as node_id,
+        sum((pieces.share ->> 'iterations')::bigint) as iterations,
+        -- ranges that touch become one; those of a node that had too many are not known any more
+        case
+          when count(pieces.share ->> 'ranges') = count(*)
+            then range_agg((pieces.share ->> 'ranges')::int8multirange)
+        end as ranges
+      from unnest(merge_shares.shares) as merged (shares)
+      cross join lateral jsonb_array_elements(merged.shares) as pieces (share)
+      group by 1
+    )
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'node_id', merged.node_id,
+          'iterations', merged.iterations,
+          'ranges', case
+            when (select count(*) from unnest(merged.ranges)) <= greatest(
+              10, v_ranges_max / (select count(*) from merged as nodes)
+            ) then merged.ranges
+          end
+        ) order by merged.iterations desc, merged.node_id
+      ), '[]'
+    )
+    from merged
+  );
+end;
+$$;
+
+comment on function private.merge_shares(jsonb[]) is
+'Whose iterations several results together are: one entry per node, the largest share first. Of '
+'many nodes, or many gaps, only the counts are kept: it stays small however long the job is.';
+
+create function private.presented_shares(shares jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_nodes_max constant integer := 1000;
+begin
+  return (
+    select coalesce(
+      jsonb_agg(
+        shares.share || jsonb_build_object('ranges', (
+          select jsonb_agg(
+            jsonb_build_array(lower(ranges.range), upper(ranges.range)) order by ranges.range
+          )
+          from unnest((shares.share ->> 'ranges')::int8multirange) as ranges (range)
+        )) order by shares.place
+      ), '[]'
+    )
+    from jsonb_array_elements(presented_shares.shares) with ordinality as shares (share, place)
+    where shares.place <= v_nodes_max
+  );
+end;
+$$;
+
+comment on function private.presented_shares(jsonb) is
+'Shares as people read them: of each node its iterations and its ranges [first, end), null where '
+'they were too many; of the thousand nodes that did most.';
+
 create function private.fold_partials(job_id uuid, segment integer, level smallint)
 returns boolean
 language plpgsql
@@ -30,7 +125,7 @@ begin
     returning partials.*
   )
   insert into private.job_partials
-  (job_id, segment, level, chunks, iterations, samples, total, total_squares, result)
+  (job_id, segment, level, chunks, iterations, samples, total, total_squares, result, shares)
   select
     fold_partials.job_id,
     fold_partials.segment,
@@ -40,8 +135,9 @@ begin
     sum(folded.samples),
     sum(folded.total),
     sum(folded.total_squares),
-    private.merge_all(array_agg(coalesce(folded.result, chunks.result)))
-  from folded cross join lateral private.find_chunk(folded.chunk_id) as chunks;
+    private.merge_all(array_agg(coalesce(folded.result, leases.result))),
+    private.merge_shares(array_agg(coalesce(folded.shares, private.share_of(leases))))
+  from folded cross join lateral private.find_chunk(folded.chunk_id) as leases;
   return true;
 end;
 $$;
@@ -341,10 +437,13 @@ begin
   select
     sum(partials.iterations) as iterations,
     sum(partials.chunks) as chunks,
-    private.merge_all(array_agg(coalesce(partials.result, chunks.result))) as result
+    private.merge_all(array_agg(coalesce(partials.result, leases.result))) as result,
+    private.merge_shares(
+      array_agg(coalesce(partials.shares, private.share_of(leases)))
+    ) as shares
   into v_done
   from private.job_partials as partials
-  cross join lateral private.find_chunk(partials.chunk_id) as chunks
+  cross join lateral private.find_chunk(partials.chunk_id) as leases
   where partials.job_id = finish_job.job_id and partials.segment <= finish_job.last_segment;
 
   select
@@ -358,9 +457,8 @@ begin
         'config_hash', jobs.config_hash,
         'seed', jobs.seed,
         'chunks', v_done.chunks,
-        'nodes', (
-          select count(*) from private.job_nodes as nodes where nodes.job_id = finish_job.job_id
-        )
+        'nodes', jsonb_array_length(v_done.shares),
+        'shares', private.presented_shares(v_done.shares)
       )
     )
   into v_result

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from psycopg.types.json import Jsonb
+
 from node.engine import results
 from tests.db.schema.pool import completed, result
 
@@ -69,7 +71,7 @@ def test_a_finished_job_leaves_no_work_behind(pool: Pool) -> None:
 
 
 def test_a_finished_job_says_where_its_result_comes_from(pool: Pool) -> None:
-    """Engine, version, config, seed, chunks and nodes."""
+    """Engine, version, config, seed, chunks, and which node did which iterations."""
     user = pool.user()
     job = user.submit(1000, seed=11)
     one, other = pool.node(user), pool.node(user)
@@ -78,7 +80,9 @@ def test_a_finished_job_says_where_its_result_comes_from(pool: Pool) -> None:
     other.exchange([completed(chunk) for chunk in chunks[1]])
     one.work()
     row = user.job(job)
-    assert row["result"]["provenance"] == {
+    provenance = row["result"]["provenance"]
+    shares = provenance.pop("shares")
+    assert provenance == {
         "engine": "combat",
         "engine_version": "1.0.0",
         "config_hash": job["config_hash"],
@@ -86,6 +90,43 @@ def test_a_finished_job_says_where_its_result_comes_from(pool: Pool) -> None:
         "chunks": row["completed_chunks"],
         "nodes": 2,
     }
+    assert [share["node_id"] for share in shares] == [one.id, other.id]
+    begin, end = chunks[1][0]["seed_offset"], chunks[1][1]["seed_offset"]
+    end += chunks[1][1]["iterations"]
+    assert shares[0]["ranges"] == [[0, begin], [end, 1000]]
+    assert shares[1]["ranges"] == [[begin, end]]
+    assert [share["iterations"] for share in shares] == [1000 - (end - begin), end - begin]
+
+
+def test_ranges_that_touch_are_one_however_they_were_merged(pool: Pool) -> None:
+    """A job of a hundred and twenty-eight chunks by one node was done from end to end by it."""
+    _small_chunks(pool)
+    user = pool.user()
+    job = user.submit(1280)
+    node = pool.node(user)
+    node.work(slots=3)
+    (share,) = user.job(job)["result"]["provenance"]["shares"]
+    assert share == {"node_id": node.id, "iterations": 1280, "ranges": [[0, 1280]]}
+
+
+def test_shares_stay_small(pool: Pool) -> None:
+    """Of a node with too many gaps, the count is left; of too many nodes, those that did most."""
+    gaps = pool.scalar(
+        "select private.merge_shares(array_agg(jsonb_build_array(jsonb_build_object("
+        "'node_id', node, 'iterations', 1, 'ranges', int8multirange(int8range(i, i + 1))))))"
+        " from generate_series(0, 8000, 2) as i"
+        " cross join lateral (select case when i < 100 then 'few' else 'many' end) as nodes (node)"
+    )
+    many, few = pool.scalar("select private.presented_shares(%s)", Jsonb(gaps))
+    assert (many["node_id"], many["iterations"], many["ranges"]) == ("many", 3951, None)
+    assert (few["node_id"], len(few["ranges"])) == ("few", 50)
+    again = pool.scalar("select private.merge_shares(array[%s, %s])", Jsonb(gaps), Jsonb(gaps))
+    assert (again[0]["iterations"], again[0]["ranges"]) == (7902, None)
+    nodes = pool.scalar(
+        "select private.presented_shares(jsonb_agg(jsonb_build_object('node_id', i)))"
+        " from generate_series(1, 1500) as i"
+    )
+    assert len(nodes) == 1000
 
 
 def test_progress_is_pushed_once_per_period_and_at_the_end(pool: Pool) -> None:
