@@ -17,7 +17,7 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 COLUMNS = (
     "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
     "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at,"
-    "paused_at"
+    "paused_at,deadline_at,engine_version,engine_versions"
 )
 
 
@@ -43,6 +43,7 @@ class Progress:
     mean: float | None = None
     error: float | None = None
     failure: str | None = None
+    queue_position: int | None = None  # among the jobs of its user that wait for nodes
 
     @property
     def ended(self) -> bool:
@@ -79,6 +80,7 @@ async def job_progress(client: PoolClient, job_id: str) -> Progress:
         mean=_number(answer.get("mean"), None),
         error=_number(answer.get("error"), None),
         failure=_failure(answer.get("failure")),
+        queue_position=answer.get("queue_position"),
     )
 
 

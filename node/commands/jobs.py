@@ -60,7 +60,8 @@ async def _jobs(context: Context) -> int:
         for verb in VERBS:
             if values[verb]:
                 await client.rpc(f"{verb}_job", {"id": job_id})
-        _show_one(context, await read_job(client, job_id))
+        job = await read_job(client, job_id)
+        _show_one(context, job, await client.rpc("explain_job", {"id": job_id}))
     return 0
 
 
@@ -136,15 +137,18 @@ def _state(job: Mapping[str, Any]) -> str:
     return f"[{COLORS.get(words, 'default')}]{words}[/]"
 
 
-def _show_one(context: Context, job: Mapping[str, Any]) -> None:
+def _show_one(context: Context, job: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A job and what is known of it `now`."""
     if context.as_json:
-        context.print_json(job)
+        context.print_json({**now, **job})
         return
     table = Table.grid(padding=(0, 2))
-    for label, value in _details(job, context.clock()).items():
+    for label, value in _details({**job, **now}, context.clock()).items():
         if value:
             table.add_row(f"[dim]{label}[/]", value)
     context.out.print(table)
+    if now.get("shares"):
+        context.out.print(_shares_table(now))
     if job.get("result"):
         show_job_result(context, dict(job))
     elif job["status"] == "completed":
@@ -163,6 +167,23 @@ def _show_reasons(context: Context, answer: Mapping[str, Any]) -> None:
         context.out.print(f"  - At this speed it is done in {duration(seconds)}.")
     if answer.get("failures"):
         context.out.print(_failures_table(answer["failures"], context.clock()))
+
+
+def _shares_table(now: Mapping[str, Any]) -> Table:
+    """Who did how much of the job."""
+    table = Table(title="who ran it", title_justify="left")
+    for heading in ("node", "iterations", "share", "ranges"):
+        table.add_column(heading, justify="left" if heading == "node" else "right")
+    done = max(int(now["completed_iterations"]), 1)
+    for one in now["shares"]:
+        ranges = one.get("ranges")
+        table.add_row(
+            escape(str(one.get("node") or one["node_id"])),
+            f"{int(one['iterations']):,}",
+            f"{int(one['iterations']) / done:.0%}",
+            "many" if ranges is None else f"{len(ranges):,}",
+        )
+    return table
 
 
 def _failures_table(failures: list[dict[str, Any]], now: float) -> Table:
@@ -190,17 +211,47 @@ def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
     return {
         "job": str(job["id"]),
         "state": _state(job),
+        "queue": _place(job.get("queue_position")),
         "iterations": f"{done:,} of {total:,}",
         "chunks": f"{job.get('completed_chunks')} of {job.get('total_chunks')}",
+        "mean": _mean(job),
+        "to go": _to_go(job),
+        "attempts": _attempts(job.get("attempts")),
         "seed": str(job.get("seed")),
         "config": str(job.get("config_hash")),
         "priority": str(job.get("priority")),
         "access": str(job.get("access_type")),
         "target error": str(job.get("target_error") or ""),
+        "engine": " ".join(
+            str(job.get(key) or "") for key in ("engine_version", "engine_versions")
+        ).strip(),
+        "deadline": str(job.get("deadline_at") or ""),
         "sent": age(job.get("created_at"), now),
         "time": took,
         "error": escape(str(job.get("error") or "")),
     }
+
+
+def _place(position: int | None) -> str:
+    return "" if position is None else f"number {position} of your jobs that wait for nodes"
+
+
+def _mean(job: Mapping[str, Any]) -> str:
+    if job.get("mean") is None:
+        return ""
+    error = job.get("error")
+    return f"{float(job['mean']):,.0f}" + ("" if error is None else f" ±{float(error):.2%}")
+
+
+def _to_go(job: Mapping[str, Any]) -> str:
+    seconds = job.get("seconds_to_finish")
+    return "" if seconds is None else f"about {duration(seconds)}"
+
+
+def _attempts(attempts: Mapping[str, int] | None) -> str:
+    """How many tries at parts of the job there are, and how many went wrong."""
+    words = (f"{count:,} {word}" for word, count in (attempts or {}).items() if count)
+    return ", ".join(words)
 
 
 COMMAND = Command(

@@ -31,9 +31,14 @@ async def finish(context: Context, client: PoolClient, job_id: str) -> int:
 def note(progress: Progress) -> str:
     """What stands behind the bar: the mean so far and how sure it is."""
     if progress.mean is None:
-        return "waiting for a node" if progress.status == "pending" else ""
+        return _waits(progress) if progress.status == "pending" else ""
     error = "" if progress.error is None else f" ±{progress.error:.2%}"
     return f"mean {progress.mean:,.0f}{error}"
+
+
+def _waits(progress: Progress) -> str:
+    ahead = (progress.queue_position or 1) - 1
+    return f"behind {ahead} of your jobs" if ahead else "waiting for a node"
 
 
 def show_job_result(context: Context, job: dict[str, Any]) -> None:

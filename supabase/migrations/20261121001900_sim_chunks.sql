@@ -73,6 +73,8 @@ create index idx_sim_chunks_active_node on public.sim_chunks (node_id)
 where status in ('pending', 'claimed', 'running');
 create index idx_sim_chunks_active_job on public.sim_chunks (job_id)
 where status in ('pending', 'claimed', 'running');
+create index idx_sim_chunks_failed on public.sim_chunks (job_id, failed_at)
+where failure in ('error', 'rejected', 'expired');
 create index idx_sim_chunks_lease on public.sim_chunks (lease_expires_at)
 where status in ('pending', 'claimed', 'running');
 

@@ -603,8 +603,13 @@ set enable_hashjoin = 'off'
 set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
+declare
+  v_job constant public.sim_jobs := private.require_own_job(job_progress.id);
 begin
-  return private.describe_progress(private.require_own_job(job_progress.id));
+  return private.describe_progress(v_job) || jsonb_build_object(
+    'queue_position', private.queue_position(v_job),
+    'seconds_to_finish', private.seconds_to_finish(v_job)
+  );
 end;
 $$;
 
@@ -625,4 +630,5 @@ grant execute on function public.job_progress(uuid) to authenticated;
 comment on function private.job_progress(uuid) is
 'See public.job_progress. A definer: unmerged results are internal.';
 comment on function public.job_progress(uuid) is
-'How far the caller''s job is, exactly: iterations, chunks, mean and relative error so far.';
+'How far the caller''s job is, exactly: iterations, chunks, mean and relative error so far; its '
+'place among the caller''s jobs, and how many seconds it will take.';

@@ -31,7 +31,12 @@ begin
         or coalesce(heartbeats.leases_until, '-infinity') <= private.current_time() then 'offline'
       when nodes.paused_at is not null then 'paused'
       when nodes.max_parallel = 0 then 'without_workers'
+      when private.required_version(nodes.version) is not null then 'outdated'
       when private.is_sidelined(nodes.id) then 'backed_off'
+      when not private.runs_engine(
+        nodes.engines, configs.engine, private.accepted_versions(nodes_for_job.job),
+        (nodes_for_job.job).engine_versions is not null
+      ) then 'other_engine'
       when private.is_barred((nodes_for_job.job).id, nodes.id) then 'barred'
       when leases.of_all > 0 and idle.node_id is null then 'busy'
       else 'free'
@@ -53,6 +58,7 @@ begin
     end
   ) as admitted
   join public.nodes on nodes.id = admitted.node_id
+  join public.sim_configs as configs on configs.hash = (nodes_for_job.job).config_hash
   left join private.node_heartbeats as heartbeats on heartbeats.node_id = nodes.id
   left join private.idle_nodes as idle on idle.node_id = nodes.id
   cross join lateral (
@@ -68,60 +74,6 @@ $$;
 
 comment on function private.nodes_for_job(public.sim_jobs) is
 'Every node that may serve the job, and what it does instead.';
-
-create function private.jobs_ahead(job public.sim_jobs)
-returns bigint
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_now constant timestamptz := private.current_time();
-  v_ageing interval;
-begin
-  select priority_ageing into strict v_ageing from private.settings;
-  return (
-    select count(*)
-    from private.open_jobs as others
-    join private.open_jobs as mine on mine.job_id = (jobs_ahead.job).id
-    where others.user_id = mine.user_id
-      and others.job_id <> mine.job_id
-      and (
-        -private.aged_rank(others.rank, others.created_at, v_now, v_ageing),
-        others.created_at, others.job_id
-      ) < (
-        -private.aged_rank(mine.rank, mine.created_at, v_now, v_ageing),
-        mine.created_at, mine.job_id
-      )
-  );
-end;
-$$;
-
-comment on function private.jobs_ahead(public.sim_jobs) is
-'How many jobs of the same user are served before it.';
-
-create function private.seconds_to_finish(job public.sim_jobs)
-returns double precision
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_done double precision;
-begin
-  v_done := (
-    private.progress_of_job((seconds_to_finish.job).id) ->> 'completed_iterations'
-  )::double precision;
-  if (seconds_to_finish.job).status <> 'running' or v_done = 0 then
-    return null;
-  end if;
-  return extract(epoch from private.current_time() - (seconds_to_finish.job).started_at)
-    * ((seconds_to_finish.job).total_iterations - v_done) / v_done;
-end;
-$$;
-
-comment on function private.seconds_to_finish(public.sim_jobs) is
-'How long the job will take at the speed it had so far; null before its first result.';
 
 create function private.reasons_of_job(job public.sim_jobs, states jsonb, ahead bigint)
 returns jsonb
@@ -141,6 +93,11 @@ begin
       || coalesce(' ' || (reasons_of_job.job).error, '')
     ));
   end if;
+  if (reasons_of_job.job).paused_at is not null then
+    return jsonb_build_array(private.reason(
+      'paused', 'It is paused: no node gets any of it until it is resumed.'
+    ));
+  end if;
   if v_nodes = 0 then
     v_reasons := v_reasons || private.reason('no_nodes', case (reasons_of_job.job).access_type
       when 'public' then 'No node is shared with everybody, and you have none of your own.'
@@ -158,8 +115,10 @@ begin
       (4, 'offline', 'are offline'),
       (5, 'paused', 'their owners paused'),
       (6, 'without_workers', 'may use no workers'),
-      (7, 'backed_off', 'fail again and again and get no work for a while'),
-      (8, 'barred', 'failed it too often and get no more of it')
+      (7, 'outdated', 'are too old for the pool and get no work until they are updated'),
+      (8, 'other_engine', 'have no version of its engine that it accepts'),
+      (9, 'backed_off', 'fail again and again and get no work for a while'),
+      (10, 'barred', 'failed it too often and get no more of it')
     ) as phrases (place, code, sentence)
     where reasons_of_job.states ? phrases.code
     order by phrases.place
@@ -178,7 +137,10 @@ begin
     );
   elsif reasons_of_job.ahead > 0 then
     v_reasons := v_reasons || private.reason(
-      'behind', format('%s of your jobs are served before it.', reasons_of_job.ahead)
+      'behind', case reasons_of_job.ahead
+        when 1 then 'Another job of yours is served before it.'
+        else format('%s of your jobs are served before it.', reasons_of_job.ahead)
+      end
     );
   end if;
   return v_reasons;
@@ -214,6 +176,66 @@ $$;
 
 comment on function private.failures_of_job(uuid) is 'The last parts of the job that went wrong.';
 
+create function private.attempts_of_job(job_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select jsonb_build_object(
+      'running', (
+        select count(*) from public.sim_chunks as chunks
+        where chunks.job_id = attempts_of_job.job_id
+          and chunks.status in ('pending', 'claimed', 'running')
+      ),
+      'failed', count(*) filter (where chunks.failure in ('error', 'rejected')),
+      'lost', count(*) filter (where chunks.failure = 'expired')
+    )
+    from public.sim_chunks as chunks
+    where chunks.job_id = attempts_of_job.job_id
+      and chunks.failure in ('error', 'rejected', 'expired')
+  );
+end;
+$$;
+
+comment on function private.attempts_of_job(uuid) is
+'How many leases of the job are out, and how many ended without a result by somebody''s fault.';
+
+create function private.shares_of_job(job public.sim_jobs)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_shares jsonb := (shares_of_job.job).result #> '{provenance,shares}';
+begin
+  if v_shares is null then
+    select private.presented_shares(private.merge_shares(
+      array_agg(coalesce(partials.shares, private.share_of(leases)))
+    )) into v_shares
+    from private.job_partials as partials
+    cross join lateral private.find_chunk(partials.chunk_id) as leases
+    where partials.job_id = (shares_of_job.job).id;
+  end if;
+  return (
+    select coalesce(
+      jsonb_agg(
+        shares.share || jsonb_build_object('node', nodes.name) order by shares.place
+      ), '[]'
+    )
+    from jsonb_array_elements(v_shares) with ordinality as shares (share, place)
+    left join public.nodes on nodes.id = (shares.share ->> 'node_id')::uuid
+    where shares.place <= 20
+  );
+end;
+$$;
+
+comment on function private.shares_of_job(public.sim_jobs) is
+'Which nodes did how much of the job so far, the twenty that did most.';
+
 create function private.explain_job(id uuid)
 returns jsonb
 language plpgsql
@@ -232,12 +254,13 @@ begin
     from private.nodes_for_job(v_job) as nodes
     group by nodes.state
   ) as counted;
-  return jsonb_build_object(
-    'id', v_job.id,
-    'status', v_job.status,
+  return private.describe_progress(v_job) || jsonb_build_object(
     'reasons', private.reasons_of_job(v_job, v_states, v_ahead),
     'nodes', v_states,
     'jobs_ahead', v_ahead,
+    'queue_position', private.queue_position(v_job),
+    'attempts', private.attempts_of_job(v_job.id),
+    'shares', private.shares_of_job(v_job),
     'seconds_to_finish', private.seconds_to_finish(v_job),
     'failures', private.failures_of_job(v_job.id)
   );
@@ -264,7 +287,8 @@ grant execute on function public.explain_job(uuid) to authenticated;
 
 comment on function public.explain_job(uuid) is
 'Why the caller''s job waits or runs as it does: reasons in words, what the nodes that may serve '
-'it are doing, its place among the caller''s jobs, when it will be done, and what went wrong.';
+'it are doing, its place among the caller''s jobs, when it will be done, who did how much of it, '
+'and what went wrong; besides all that job_progress() says.';
 
 create function private.trouble_of_node(node_id uuid)
 returns jsonb
@@ -291,6 +315,27 @@ $$;
 comment on function private.trouble_of_node(uuid) is
 'Why the pool gives the node no work; empty when it does.';
 
+create function private.is_without_engine(node public.nodes)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from private.users_for_node((is_without_engine.node).id) as users
+    join private.open_jobs as open on open.user_id = users.user_id
+    where not private.runs_engine(
+      (is_without_engine.node).engines, open.engine, open.engine_versions, open.names_versions
+    )
+  );
+end;
+$$;
+
+comment on function private.is_without_engine(public.nodes) is
+'Whether somebody whom the node serves has work that it could do with another engine.';
+
 create function private.reasons_of_node(node public.nodes)
 returns jsonb
 language plpgsql
@@ -299,6 +344,7 @@ set search_path = ''
 as $$
 declare
   v_reasons jsonb := '[]'::jsonb;
+  v_required text;
   v_leases bigint;
   v_is_live boolean := exists (
     select from private.node_heartbeats as heartbeats
@@ -318,19 +364,39 @@ begin
   if (reasons_of_node.node).max_parallel = 0 then
     v_reasons := v_reasons || private.reason('without_workers', 'It may use no workers.');
   end if;
+  v_required := private.required_version((reasons_of_node.node).version);
+  if v_required is not null then
+    v_reasons := v_reasons || private.reason('outdated', format(
+      'It is release %s, and the pool gives no work to any before %s: update it.',
+      (reasons_of_node.node).version, v_required
+    ));
+  end if;
   v_reasons := v_reasons || private.trouble_of_node((reasons_of_node.node).id);
   select count(*) into v_leases
   from public.sim_chunks as chunks
   where chunks.node_id = (reasons_of_node.node).id
     and chunks.status in ('pending', 'claimed', 'running');
   if v_leases > 0 then
-    return v_reasons || private.reason('working', format('It holds %s parts of jobs.', v_leases));
+    return v_reasons || private.reason('working', case v_leases
+      when 1 then 'It has 1 part of a job.' else format('It has %s parts of jobs.', v_leases)
+    end);
   end if;
   if private.is_sidelined((reasons_of_node.node).id) then
     return v_reasons;
   end if;
   if exists (select from private.jobs_for_node((reasons_of_node.node).id)) then
     return v_reasons || private.reason('offered', 'There is work for it, when it asks.');
+  end if;
+  if private.is_without_engine(reasons_of_node.node) then
+    v_reasons := v_reasons || private.reason('other_engine', format(
+      'There is work that asks for another version of an engine than it has: it has %s.',
+      coalesce(
+        (
+          select string_agg(engines.key || ' ' || engines.value, ', ' order by engines.key)
+          from jsonb_each_text((reasons_of_node.node).engines) as engines
+        ), 'not said which'
+      )
+    ));
   end if;
   return v_reasons || private.reason(
     'no_work', 'No job that it may serve has work that nobody has: '

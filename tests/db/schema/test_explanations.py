@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -64,18 +65,63 @@ def test_every_node_that_may_serve_the_job_is_accounted_for(pool: Pool) -> None:
 
 
 def test_a_running_job_says_who_runs_it_and_when_it_is_done(pool: Pool) -> None:
-    """A tenth done in ten seconds leaves ninety."""
-    pool.set_clock("2026-11-21 12:00:00+00")
+    """Ninety iterations are left for two workers that do ten a second each."""
     pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    node = pool.node(user, speed=10.0)
+    job = user.submit(100)
+    (chunk,) = node.take()
+    node.exchange([completed(chunk)], slots=2)
+    answer = _job(user, job)
+    assert answer["seconds_to_finish"] == 4.5
+    assert _reasons(answer) == {"working": "Nodes that run it now: 1 of 1."}
+    assert answer["attempts"] == {"running": 2, "failed": 0, "lost": 0}
+    (share,) = answer["shares"]
+    assert (share["node_id"], share["iterations"]) == (node.id, 10)
+    assert share["ranges"] == [[0, 10]]
+    progress = user.progress(job)
+    assert (progress["queue_position"], progress["seconds_to_finish"]) == (1, 4.5)
+
+
+def test_a_job_with_a_target_error_is_done_when_that_is_reached(pool: Pool) -> None:
+    """Half the error takes four times the iterations, up to the next checkpoint."""
+    pool.configure(chunk_iterations_max=1000)
+    user = pool.user()
+    node = pool.node(user, speed=1000.0)
+    job = user.submit(20_000, target_error=0.01)
+    first, _ = node.take(2)
+    node.outcome(completed(first))
+    progress = user.progress(job)
+    needed = 1000 * (progress["error"] / 0.01) ** 2
+    checkpoint = math.ceil(needed / 1000) * 1000
+    assert 1000 < checkpoint < 20_000
+    assert progress["seconds_to_finish"] == (checkpoint - 1000) / 1000
+
+
+def test_a_paused_job_says_so_and_nothing_else(pool: Pool) -> None:
+    """What its nodes do does not matter to it."""
     user = pool.user()
     node = pool.node(user)
     job = user.submit(100)
-    (chunk,) = node.take()
-    pool.advance("10 seconds")
-    node.exchange([completed(chunk)], slots=1)
+    node.take()
+    user.call("pause_job", id=job["id"])
     answer = _job(user, job)
-    assert answer["seconds_to_finish"] == 90
-    assert _reasons(answer) == {"working": "Nodes that run it now: 1 of 1."}
+    assert list(_reasons(answer)) == ["paused"]
+    assert answer["paused_at"] is not None
+    assert (answer["seconds_to_finish"], answer["queue_position"]) == (None, None)
+
+
+def test_nodes_with_the_wrong_release_or_engine_say_so(pool: Pool) -> None:
+    """To the submitter and to the owner, with what they have and what is wanted."""
+    user = pool.user()
+    outdated, other = pool.node(user, version="0.9.0"), pool.node(user)
+    other.heartbeat(engines={"combat": "1.4.0"})
+    pool.configure(minimum_node_version="1.0.0")
+    job = user.submit(100, engine_versions="1.5.0..")
+    assert _job(user, job)["nodes"] == {"outdated": 1, "other_engine": 1}
+    assert list(_reasons(_job(user, job))) == ["outdated", "other_engine"]
+    assert "release 0.9.0" in _node(outdated)["outdated"]
+    assert "it has combat 1.4.0." in _node(other)["other_engine"]
 
 
 def test_a_job_behind_others_of_its_user_says_how_many(pool: Pool) -> None:
@@ -106,7 +152,9 @@ def test_what_went_wrong_is_listed(pool: Pool) -> None:
     job = user.submit(10)
     (chunk,) = node.take()
     node.exchange([failed(chunk, "no memory")])
-    (failure,) = _job(user, job)["failures"]
+    answer = _job(user, job)
+    (failure,) = answer["failures"]
+    assert answer["attempts"] == {"running": 0, "failed": 1, "lost": 0}
     assert (failure["error"], failure["failure"], failure["attempt"]) == ("no memory", "error", 1)
     assert failure["node_id"] == node.id
 
@@ -139,7 +187,7 @@ def test_a_node_says_why_it_is_idle(pool: Pool) -> None:
     node.owner.submit(10)
     assert list(_node(node)) == ["offered"]
     (chunk,) = node.take()
-    assert _node(node) == {"working": "It holds 1 parts of jobs."}
+    assert _node(node) == {"working": "It has 1 part of a job."}
     node.exchange([completed(chunk)])
     node.owner.call("update_node_settings", node_id=node.id, paused=True)
     pool.advance("2 minutes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,7 +17,31 @@ if TYPE_CHECKING:
 
 JOBS = "/rest/v1/sim_jobs"
 FIRST = "3f2a0000-0000-4000-8000-000000000001"
+WHY = "/rest/v1/rpc/explain_job"
 SECOND = "3f2b0000-0000-4000-8000-000000000002"
+
+
+EXPLANATION = {
+    "id": FIRST,
+    "status": "running",
+    "completed_iterations": 5_000,
+    "reasons": [{"code": "no_nodes", "text": "You have no node."}],
+    "nodes": {},
+    "jobs_ahead": 0,
+    "seconds_to_finish": 90.0,
+    "failures": [
+        {
+            "seed_offset": 1000,
+            "iterations": 500,
+            "attempt": 2,
+            "node_id": SECOND,
+            "node": "alder",
+            "failure": "error",
+            "error": "no [memory]",
+            "failed_at": "2027-01-15T07:59:00+00:00",
+        }
+    ],
+}
 
 
 def row(job_id: str = FIRST, **changes: Any) -> dict[str, Any]:
@@ -38,6 +63,9 @@ def row(job_id: str = FIRST, **changes: Any) -> dict[str, Any]:
         "started_at": "2027-01-15T07:59:30.5+00:00",
         "completed_at": None,
         "paused_at": None,
+        "deadline_at": None,
+        "engine_version": None,
+        "engine_versions": None,
     } | changes
 
 
@@ -52,7 +80,11 @@ def shell(shell: Shell) -> Shell:
         found = [one for one in both if wanted in {"", one["id"]}]
         return httpx.Response(200, json=found[:limit])
 
+    def explain(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={**EXPLANATION, "id": json.loads(request.content)["id"]})
+
     shell.pool.on("GET", JOBS, answer)
+    shell.pool.on("POST", WHY, explain)
     return shell
 
 
@@ -108,6 +140,36 @@ def test_a_failure_is_shown_as_it_is(shell: Shell) -> None:
     assert "[bold]engine[/] crashed" in shell.call(COMMAND, {"id": FIRST}).out
 
 
+def test_a_job_says_where_it_stands(shell: Shell) -> None:
+    """Its place, its mean so far, when it will be done, and who ran how much of it."""
+    node = "00000000-0000-4000-8000-00000000000a"
+    now = EXPLANATION | {
+        "queue_position": 2,
+        "mean": 1234.5,
+        "error": 0.0123,
+        "attempts": {"running": 3, "failed": 0, "lost": 1},
+        "shares": [
+            {"node_id": node, "node": "alder", "iterations": 4_000, "ranges": [[0, 4_000]]},
+            {"node_id": node, "node": None, "iterations": 1_000, "ranges": None},
+        ],
+    }
+    shell.pool.on("POST", WHY, now)
+    out = shell.call(COMMAND, {"id": FIRST}).out
+    for found in (
+        "number 2 of your jobs",
+        "1,234 ±1.23%",
+        "about 1 min 30 s",
+        "3 running, 1 lost",
+        "alder",
+        "80%",
+        node,
+        "many",
+    ):
+        assert found in out
+    document = shell.call(COMMAND, {"id": FIRST}, as_json=True).json
+    assert (document["config_hash"], document["queue_position"]) == ("c0ffee", 2)
+
+
 def test_a_paused_job_says_so(shell: Shell) -> None:
     """In the list and by itself, whether or not it had begun."""
     paused = row(status="running", paused_at="2027-01-15T07:59:40+00:00")
@@ -148,29 +210,6 @@ def test_nothing_is_changed_without_an_id(shell: Shell, verb: str) -> None:
     with pytest.raises(ConfigurationError, match="which job"):
         shell.call(COMMAND, {verb: True})
     assert not shell.pool.requests
-
-
-WHY = "/rest/v1/rpc/explain_job"
-EXPLANATION = {
-    "id": FIRST,
-    "status": "pending",
-    "reasons": [{"code": "no_nodes", "text": "You have no node."}],
-    "nodes": {},
-    "jobs_ahead": 0,
-    "seconds_to_finish": 90.0,
-    "failures": [
-        {
-            "seed_offset": 1000,
-            "iterations": 500,
-            "attempt": 2,
-            "node_id": SECOND,
-            "node": "alder",
-            "failure": "error",
-            "error": "no [memory]",
-            "failed_at": "2027-01-15T07:59:00+00:00",
-        }
-    ],
-}
 
 
 def test_a_job_says_why_it_waits(shell: Shell) -> None:
