@@ -91,6 +91,7 @@ async def test_registration_of_a_claimed_node(handlers: Handlers, database: Test
         "claimed": True,
         "name": "Atlas",
         "maxParallel": 2,
+        "requiredVersion": None,
     }
 
 
