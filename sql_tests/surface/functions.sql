@@ -19,6 +19,7 @@ $$, $$
   ('get_network_stats()'),
   ('job_progress(uuid)'),
   ('my_earnings(integer)'),
+  ('network_history(text)'),
   ('node_heartbeat(jsonb)'),
   ('pause_job(uuid)'),
   ('pause_unit(uuid,text)'),
@@ -41,8 +42,8 @@ select results_eq($$
   from pg_catalog.pg_proc as routines
   where routines.pronamespace = 'public'::regnamespace
     and routines.proname in (
-      'claim_node', 'deactivate_device', 'device_heartbeat', 'exchange_chunks', 'node_heartbeat',
-      'register_device', 'submit_job', 'update_node_settings'
+      'claim_node', 'deactivate_device', 'device_heartbeat', 'exchange_chunks', 'network_history',
+      'node_heartbeat', 'register_device', 'submit_job', 'update_node_settings'
     )
   order by 1
 $$, $$
@@ -51,6 +52,7 @@ $$, $$
   ('deactivate_device', 'device_id uuid'),
   ('device_heartbeat', 'device_id uuid'),
   ('exchange_chunks', 'finished jsonb, slots integer, running jsonb DEFAULT ''[]''::jsonb'),
+  ('network_history', 'period text DEFAULT ''day''::text'),
   ('node_heartbeat', 'status jsonb'),
   (
     'register_device',
@@ -101,7 +103,11 @@ select results_eq($$
   order by 1
 $$, $$
   values
-  ('get_network_stats()'), ('private."current_time"()'), ('private.network_stats()')
+  ('get_network_stats()'),
+  ('network_history(text)'),
+  ('private."current_time"()'),
+  ('private.network_history(text)'),
+  ('private.network_stats()')
 $$, 'the signed-out may ask for the statistics, and for nothing else');
 
 select results_eq($$
@@ -132,6 +138,7 @@ $$, $$
   ('private.my_guilds()'),
   ('private.my_nodes()'),
   ('private.my_owned_guilds()'),
+  ('private.network_history(text)'),
   ('private.network_stats()'),
   ('private.node_heartbeat(jsonb)'),
   ('private.node_id()'),
@@ -169,8 +176,10 @@ select results_eq($$
 $$, $$
   values
   ('get_network_stats()'),
+  ('network_history(text)'),
   ('private."current_time"()'),
   ('private.api_key_node(text)'),
+  ('private.network_history(text)'),
   ('private.network_stats()'),
   ('private.node_token(text)'),
   ('private.register_node(text,jsonb)'),

@@ -23,11 +23,12 @@ $$, $$
   ('simpool_prune_history', '17 * * * *'),
   ('simpool_prune_requests', '*/5 * * * *'),
   ('simpool_requeue_expired_leases', '* * * * *'),
-  ('simpool_reward_jobs', '* * * * *')
+  ('simpool_reward_jobs', '* * * * *'),
+  ('simpool_sample_network', '*/5 * * * *')
 $$, 'the real pg_cron has every job, with a schedule that it accepts');
 
 select is(
-  private.schedule_maintenance(), '12 maintenance jobs are scheduled.',
+  private.schedule_maintenance(), '13 maintenance jobs are scheduled.',
   'setting maintenance up again changes nothing'
 );
 

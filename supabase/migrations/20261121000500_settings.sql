@@ -40,6 +40,8 @@ create table private.settings (
   machine_transfer_after interval not null default '1 hour',
   posting_period interval not null default '1 hour',
   device_stale_after interval not null default '5 minutes',
+  network_samples_lifetime interval not null default '2 days',
+  network_hours_lifetime interval not null default '60 days',
   cron_history_lifetime interval not null default '3 days',
   hint_lifetime interval not null default '1 day',
   constraint there_is_one_row check (is_the_row),
@@ -64,6 +66,10 @@ create table private.settings (
   constraint a_device_may_miss_a_heartbeat
   check (
     device_heartbeat_period > interval '0' and device_stale_after >= 2 * device_heartbeat_period
+  ),
+  constraint history_is_kept_for_its_charts
+  check (
+    network_samples_lifetime >= interval '1 day' and network_hours_lifetime >= interval '31 days'
   )
 );
 
@@ -115,6 +121,10 @@ comment on column private.settings.machine_transfer_after is
 'How long a machine must have been silent under its old owner before another may register it.';
 comment on column private.settings.posting_period is
 'How often earnings of a day that is not over go into the ledger.';
+comment on column private.settings.network_samples_lifetime is
+'How long the network statistics of every five minutes are kept, before those of every hour.';
+comment on column private.settings.network_hours_lifetime is
+'How long the network statistics of every hour are kept, before those of every day.';
 comment on column private.settings.fold_size is
 'How many results are merged at a time, while a job runs.';
 

@@ -76,20 +76,17 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
-declare
-  v_sign integer;
 begin
+  -- a heartbeat, nearly always
   if old.is_active
     and new.is_active
+    and old.last_seen < new.last_seen
     and (old.ram_gb, old.cpu_cores, old.storage_gb) = (new.ram_gb, new.cpu_cores, new.storage_gb)
   then
-    v_sign := case when old.last_seen < new.last_seen then 1 else -1 end;
     insert into private.device_moves
     (since, until, devices, ram_gb, cpu_cores, storage_gb, compute_score)
     values (
-      least(old.last_seen, new.last_seen), greatest(old.last_seen, new.last_seen), v_sign,
-      v_sign * new.ram_gb, v_sign * new.cpu_cores, v_sign * new.storage_gb,
-      v_sign * new.compute_score
+      old.last_seen, new.last_seen, 1, new.ram_gb, new.cpu_cores, new.storage_gb, new.compute_score
     );
     return null;
   end if;
@@ -256,11 +253,11 @@ declare
   v_now timestamptz := private.current_time();
 begin
   -- with one snapshot for the whole transaction, another fold in between would be an error
-  if current_setting('transaction_isolation') = 'read committed'
-    and exists (
-      select from private.device_folds as folds
-      where folds.folded_at not between v_now - interval '1 second' and v_now
-    )
+  if exists (
+    select from private.device_folds as folds
+    where folds.folded_at not between v_now - interval '1 second' and v_now
+  )
+  and current_setting('transaction_isolation') = 'read committed'
   then
     perform private.fold_device_moves();
   end if;
