@@ -17,11 +17,15 @@ from node.status_file import LocalStatus, StatusFile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node.client import PoolClient
+
 NODE_COLUMNS = (
     "id,name,status,hostname,platform,version,total_cores,max_parallel,iterations_per_second,"
     "paused_at,last_seen_at"
 )
 COLORS = {"online": "green", "offline": "red", "pending": "yellow"}
+#: reasons of `explain_node` that an owner should do something about
+TROUBLES = {"backed_off", "quarantined"}
 
 
 def run(context: Context) -> int:
@@ -48,12 +52,20 @@ def run(context: Context) -> int:
 
 
 async def _nodes(context: Context) -> tuple[list[dict[str, Any]], NodeError | None]:
-    """The user's nodes, or why they cannot be known."""
+    """The user's nodes, each with its troubles in words, or why they cannot be known."""
     try:
         async with signed_in(context) as client:
-            return await client.rows("nodes", select=NODE_COLUMNS, order="name"), None
+            nodes = await client.rows("nodes", select=NODE_COLUMNS, order="name")
+            troubles = await asyncio.gather(*(_troubles(client, node["id"]) for node in nodes))
     except NodeError as error:
         return [], error
+    return [node | {"troubles": told} for node, told in zip(nodes, troubles, strict=True)], None
+
+
+async def _troubles(client: PoolClient, node_id: str) -> list[str]:
+    """Why the pool gives the node no work, if it is the node's fault."""
+    answer = await client.rpc("explain_node", {"id": node_id})
+    return [reason["text"] for reason in answer["reasons"] if reason["code"] in TROUBLES]
 
 
 def _show_local(context: Context, local: LocalStatus | None) -> None:
@@ -96,13 +108,20 @@ def _show_nodes(context: Context, nodes: list[dict[str, Any]]) -> None:
         table.add_row(*_row(node, context.clock()))
     context.out.print()
     context.out.print(table)
+    for node in nodes:
+        for trouble in node["troubles"]:
+            context.out.print(f"[yellow]{_name(node)}:[/] {escape(trouble)}")
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return escape(str(node.get("name") or node.get("hostname") or node["id"]))
 
 
 def _row(node: Mapping[str, Any], now: float) -> tuple[str, ...]:
     status = str(node["status"])
     paused = " (paused)" if node.get("paused_at") else ""
     return (
-        escape(str(node.get("name") or node.get("hostname") or node["id"])),
+        _name(node),
         f"[{COLORS.get(status, 'default')}]{status}[/]{paused}",
         escape(str(node.get("platform") or "")),
         f"{node.get('max_parallel')} of {node.get('total_cores')}",

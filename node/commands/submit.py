@@ -18,6 +18,7 @@ from node.versions import bounds
 
 LONGEST_KEY = 200
 LONGEST_DEADLINE = 366 * 86_400
+MOST_REPLICAS = 3
 
 
 def run(context: Context) -> int:
@@ -55,6 +56,7 @@ def _request(context: Context) -> dict[str, Any]:
         "idempotency_key": values["idempotency_key"],
         "engine_versions": values["engine_versions"],
         "deadline_at": _deadline(context),
+        "replication": values["replication"],
     }
     return {key: value for key, value in request.items() if value is not None}
 
@@ -144,6 +146,14 @@ COMMAND = Command(
             wanted="a range of versions like 1.2.0..1.9.9, 1.2.0.. or 1.2.0",
             help="versions of the engine that may run it (default: any, but one for all of it)",
             metavar="RANGE",
+        ),
+        Option(
+            key="replication",
+            group="submit",
+            read=whole(1, MOST_REPLICAS),
+            wanted=f"a whole number from 1 to {MOST_REPLICAS}",
+            help="have each part run by nodes of so many owners, who must agree (default: 1)",
+            metavar="N",
         ),
         Option(
             key="idempotency_key",

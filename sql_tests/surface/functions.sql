@@ -30,7 +30,8 @@ $$, $$
   ('save_rotation(text,text,text,boolean,uuid)'),
   ('share_node(uuid,text,uuid)'),
   (
-    'submit_job(text,bigint,bigint,text,text,double precision,timestamp with time zone,text,text)'
+    'submit_job(text,bigint,bigint,text,text,double precision,timestamp with time zone,text,text,'
+    'integer)'
   ),
   ('unshare_node(uuid,text,uuid)'),
   ('update_node_settings(uuid,text,integer,boolean)'),
@@ -66,7 +67,7 @@ $$, $$
     'target_error double precision DEFAULT NULL::double precision, '
     'deadline_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
     'idempotency_key text DEFAULT NULL::text, '
-    'engine_versions text DEFAULT NULL::text'
+    'engine_versions text DEFAULT NULL::text, replication integer DEFAULT 1'
   ),
   (
     'update_node_settings',
@@ -157,7 +158,7 @@ $$, $$
   ('private.share_node(uuid,text,uuid)'),
   (
     'private.submit_job(text,bigint,bigint,text,text,double precision,'
-    'timestamp with time zone,text,text)'
+    'timestamp with time zone,text,text,integer)'
   ),
   ('private.unregister_machine(text)'),
   ('private.unshare_node(uuid,text,uuid)'),

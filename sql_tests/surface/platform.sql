@@ -22,13 +22,15 @@ $$, $$
   ('simpool_prune_finished_work', '37 * * * *'),
   ('simpool_prune_history', '17 * * * *'),
   ('simpool_prune_requests', '*/5 * * * *'),
+  ('simpool_purge_distrusted_nodes', '* * * * *'),
   ('simpool_requeue_expired_leases', '* * * * *'),
+  ('simpool_review_checks', '* * * * *'),
   ('simpool_reward_jobs', '* * * * *'),
   ('simpool_sample_network', '*/5 * * * *')
 $$, 'the real pg_cron has every job, with a schedule that it accepts');
 
 select is(
-  private.schedule_maintenance(), '13 maintenance jobs are scheduled.',
+  private.schedule_maintenance(), '15 maintenance jobs are scheduled.',
   'setting maintenance up again changes nothing'
 );
 

@@ -17,6 +17,11 @@ create table private.settings (
   backoff_after integer not null default 3,
   backoff_period interval not null default '30 seconds',
   backoff_period_max interval not null default '1 hour',
+  checks_to_trust integer not null default 10,
+  check_probability_min double precision not null default 0.05,
+  trusts_own_nodes boolean not null default true,
+  check_patience interval not null default '2 minutes',
+  different_results_max integer not null default 4,
   retry_elsewhere_period interval not null default '15 seconds',
   straggler_factor double precision not null default 2,
   straggler_slack interval not null default '5 seconds',
@@ -55,6 +60,10 @@ create table private.settings (
   constraint default_speed_is_positive check (default_iterations_per_second > 0),
   constraint failures_max_is_positive check (failures_max >= 1),
   constraint backoff_after_is_positive check (backoff_after >= 1),
+  constraint checks_to_trust_are_not_negative check (checks_to_trust >= 0),
+  constraint check_probability_is_a_share check (check_probability_min between 0 and 1),
+  constraint check_patience_is_positive check (check_patience > interval '0'),
+  constraint results_may_differ_twice check (different_results_max >= 3),
   constraint backoff_periods_are_ordered
   check (backoff_period between interval '0' and backoff_period_max),
   constraint stragglers_are_late
@@ -98,6 +107,18 @@ comment on column private.settings.backoff_after is
 'A node that fails or loses leases this often in a row gets no work for a while.';
 comment on column private.settings.backoff_period is
 'How long a node is backed off at first; twice as long each time, up to backoff_period_max.';
+comment on column private.settings.checks_to_trust is
+'Every result of a node is checked until this many checks in a row agreed; then ever fewer are. '
+'With 0, every node is as trusted as can be.';
+comment on column private.settings.check_probability_min is
+'How likely a result of the most trusted node is checked.';
+comment on column private.settings.trusts_own_nodes is
+'Whether nodes of the submitter count as trusted for the submitter''s jobs, however new they are.';
+comment on column private.settings.check_patience is
+'How long a check waits for a node that could run it; then the result counts unchecked.';
+comment on column private.settings.different_results_max is
+'A range of which nodes handed in this many different results fails its job: the engine is not '
+'exact.';
 comment on column private.settings.retry_elsewhere_period is
 'How long a range is kept from the node that has just failed or lost it.';
 comment on column private.settings.straggler_factor is

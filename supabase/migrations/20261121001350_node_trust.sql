@@ -3,24 +3,41 @@
 
 create table private.node_trust (
   node_id uuid primary key,
+  agreements integer not null default 0,
+  quarantined_at timestamptz,
+  purged_at timestamptz,
   failures integer not null default 0,
   failed_in xid8,
   backoffs integer not null default 0,
   backed_off_until timestamptz,
   last_error text,
-  constraint counts_are_not_negative check (failures >= 0 and backoffs >= 0)
+  constraint counts_are_not_negative
+  check (agreements >= 0 and failures >= 0 and backoffs >= 0),
+  constraint a_quarantined_node_is_not_believed
+  check (quarantined_at is null or agreements = 0),
+  constraint only_a_quarantined_node_is_purged
+  check (purged_at is null or quarantined_at is not null)
 ) with (fillfactor = 70);
 
 alter table private.node_trust enable row level security;
 
 comment on table private.node_trust is
 'Nodes of which something is known. No foreign key: what is known outlives the node.';
+comment on column private.node_trust.agreements is
+'How many checks in a row agreed with it.';
+comment on column private.node_trust.quarantined_at is
+'When a check proved a result of it wrong: it gets no work, and none of its results counts.';
+comment on column private.node_trust.purged_at is
+'When everything that it alone had contributed was taken out of jobs or recorded.';
 comment on column private.node_trust.failures is
 'How often in a row the node failed or lost leases, without a result in between.';
 comment on column private.node_trust.failed_in is
 'The transaction that counted last: leases that end together are one failure.';
 comment on column private.node_trust.backoffs is
 'How often in a row it was backed off; each time lasts twice as long as the one before.';
+
+create index idx_node_trust_to_purge on private.node_trust (node_id)
+where quarantined_at is not null and purged_at is null;
 
 create function private.trust_of(node_id uuid)
 returns private.node_trust
@@ -49,7 +66,10 @@ begin
   return exists (
     select from private.node_trust as trust
     where trust.node_id = is_sidelined.node_id
-      and trust.backed_off_until > private.current_time()
+      and (
+        trust.quarantined_at is not null
+        or trust.backed_off_until > private.current_time()
+      )
   );
 end;
 $$;

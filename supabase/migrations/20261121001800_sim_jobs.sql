@@ -13,6 +13,7 @@ create table public.sim_jobs (
   priority text not null default 'normal',
   seed bigint not null,
   target_error double precision,
+  replication integer not null default 1,
   -- results are folded within segments: one for the whole job, or one per checkpoint
   segment_iterations bigint not null generated always as (
     case
@@ -33,6 +34,7 @@ create table public.sim_jobs (
   retried_at timestamptz,
   paused_at timestamptz,
   progress_at timestamptz,
+  distrusted_iterations bigint not null default 0,
   constraint a_repeated_submit_is_the_same_job unique (user_id, idempotency_key),
   constraint iterations_are_in_bounds check (total_iterations between 1 and 1000000000),
   constraint progress_is_within_the_job
@@ -46,6 +48,9 @@ create table public.sim_jobs (
   constraint target_error_is_a_fraction check (target_error > 0 and target_error < 1),
   constraint engine_versions_are_a_range
   check (engine_versions is null or private.version_range(engine_versions) is not null),
+  constraint replication_is_one_to_three check (replication between 1 and 3),
+  constraint distrusted_iterations_are_of_the_job
+  check (distrusted_iterations between 0 and total_iterations),
   constraint idempotency_key_is_short check (length(idempotency_key) between 1 and 200),
   constraint a_running_job_has_started check (status <> 'running' or started_at is not null),
   constraint a_finished_job_has_its_time
@@ -66,6 +71,10 @@ comment on column public.sim_jobs.completed_iterations is
 'As of progress_at, at most a second old while the job runs; job_progress() has it exactly.';
 comment on column public.sim_jobs.target_error is
 'Stop at the first checkpoint whose contiguous prefix has a relative standard error this small.';
+comment on column public.sim_jobs.replication is
+'Nodes of so many different owners must hand in the same result of a range before it counts.';
+comment on column public.sim_jobs.distrusted_iterations is
+'Iterations of a finished job that were run only by nodes found to be wrong since.';
 comment on column public.sim_jobs.segment_iterations is
 'Distance of the checkpoints of a job with a target error; else the whole job.';
 comment on column public.sim_jobs.access_type is

@@ -30,24 +30,30 @@ create table public.sim_chunks (
   constraint a_range_is_leased_once_per_attempt unique (job_id, seed_offset, attempt),
   constraint a_range_has_iterations check (iterations >= 1 and seed_offset >= 0),
   constraint attempts_start_at_one check (attempt >= 1),
-  constraint purpose_is_known check (purpose in ('work', 'speculation')),
+  constraint purpose_is_known check (purpose in ('work', 'speculation', 'check')),
   constraint a_speculation_has_a_rival check (purpose <> 'speculation' or rival_id is not null),
   constraint status_is_known
-  check (status in ('pending', 'claimed', 'running', 'completed', 'failed')),
+  check (
+    status in ('pending', 'claimed', 'running', 'held', 'completed', 'confirmed', 'failed')
+  ),
   constraint a_pending_chunk_is_not_confirmed check (status <> 'pending' or claimed_at is null),
   constraint a_claimed_chunk_is_confirmed
   check (status not in ('claimed', 'running') or claimed_at is not null),
   constraint a_running_chunk_has_started check (status <> 'running' or started_at is not null),
   constraint a_completed_chunk_has_its_time
-  check ((status = 'completed') = (completed_at is not null)),
+  check ((status in ('held', 'completed', 'confirmed')) = (completed_at is not null)),
   constraint a_completed_chunk_has_a_digest
-  check ((status = 'completed') = (result_digest is not null)),
+  check ((status in ('held', 'completed', 'confirmed')) = (result_digest is not null)),
   constraint only_a_completed_chunk_has_a_result
-  check (result is null or status = 'completed'),
+  check (result is null or status in ('held', 'completed')),
   constraint a_failed_chunk_has_its_time check ((status = 'failed') = (failed_at is not null)),
   constraint a_failed_chunk_says_how check ((status = 'failed') = (failure is not null)),
   constraint failure_is_known
-  check (failure in ('error', 'rejected', 'expired', 'released', 'cancelled', 'superseded'))
+  check (
+    failure in (
+      'error', 'rejected', 'expired', 'distrusted', 'released', 'cancelled', 'superseded'
+    )
+  )
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 alter table public.sim_chunks enable row level security;
@@ -57,13 +63,17 @@ comment on table public.sim_chunks is
 comment on column public.sim_chunks.node_id is
 'Who holds or held the lease. No foreign key: history outlives nodes, and inserts stay cheap.';
 comment on column public.sim_chunks.status is
-'pending: pushed to its node, not yet confirmed; claimed: the node has it; running: it said so.';
+'pending: pushed to its node, not yet confirmed; claimed: the node has it; running: it said so; '
+'held: its result waits for what another node says; completed: its result counts; confirmed: it '
+'is the same as the one that counts.';
 comment on column public.sim_chunks.purpose is
-'work: it answers for its range; speculation: it runs the range of a straggler once more.';
+'work: it answers for its range; speculation: it runs the range of a straggler once more; check: '
+'it runs a range again whose result is held.';
 comment on column public.sim_chunks.rival_id is
 'The other lease of the same range, of which the first result counts. Not for nodes to know.';
 comment on column public.sim_chunks.failure is
-'How a lease ended without a result; released, cancelled and superseded are nobody''s fault.';
+'How a lease ended without a result; distrusted: the result was wrong, or of a node that was wrong '
+'elsewhere; released, cancelled and superseded are nobody''s fault.';
 comment on column public.sim_chunks.lease_expires_at is
 'The lease lives until then, or as long as its node''s heartbeats say that it is running.';
 

@@ -108,7 +108,10 @@ create table private.job_nodes (
 
 alter table private.job_nodes enable row level security;
 
-comment on table private.job_nodes is 'Which nodes contributed to a running job.';
+comment on table private.job_nodes is
+'Which nodes contributed to a job, as long as its chunks are kept.';
+
+create index idx_job_nodes_node on private.job_nodes (node_id);
 
 create table private.barred_nodes (
   job_id uuid not null references public.sim_jobs (id) on delete cascade,

@@ -4,11 +4,13 @@
 --      then that of public.nodes; whoever changes public.nodes alone needs the second only,
 --   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
 --      pass per transaction; a job met later is only tried, never waited for,
---   3. the uncut ranges of one job; those of more jobs are tried, for nodes are not served in the
+--   3. checks, in the order of their jobs and ranges; then what is known of nodes, all at once by
+--      private.lock_trust() where it is more than one,
+--   4. the uncut ranges of one job; those of more jobs are tried, for nodes are not served in the
 --      same order,
---   4. the node's own row among the waiting nodes,
---   5. everything else with skip locked, or rows that the lock on the job protects already: waking
---      other nodes comes last, and waits for nothing. The sweep wakes nodes too: after it 3 is only
+--   5. the node's own row among the waiting nodes,
+--   6. everything else with skip locked, or rows that the lock on the job protects already: waking
+--      other nodes comes last, and waits for nothing. The sweep wakes nodes too: after it 4 is only
 --      tried as well.
 --
 -- Whoever ends its own lease with a result shares its job; whoever touches another's lease, reopens

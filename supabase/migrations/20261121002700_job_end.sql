@@ -229,6 +229,9 @@ begin
       select count(*) from private.reopened_ranges as ranges
       where ranges.job_id = progress_of_job.job_id
     )
+    + (
+      select count(*) from private.checks where checks.job_id = progress_of_job.job_id
+    )
   into v_out;
 
   return jsonb_build_object(
@@ -371,28 +374,46 @@ declare
 begin
   with revoked as (
     update public.sim_chunks as chunks
-    set status = 'failed', failure = revoke_leases.failure, failed_at = private.current_time()
+    set
+      status = 'failed',
+      failure = revoke_leases.failure,
+      failed_at = private.current_time(),
+      result = null,
+      result_digest = null,
+      completed_at = null
     where chunks.id = any(array(
       select active.id from public.sim_chunks as active
       where active.job_id = revoke_leases.job_id
         and active.status in ('pending', 'claimed', 'running')
+      union all
+      select held.id
+      from private.checks
+      join public.sim_chunks as held
+        on held.job_id = checks.job_id and held.seed_offset = checks.seed_offset
+      where checks.job_id = revoke_leases.job_id and held.status = 'held'
     ))
     returning chunks.id, chunks.purpose, chunks.seed_offset, chunks.iterations
   ),
   kept as (
     -- a retry continues where the job stopped
     insert into private.reopened_ranges (job_id, seed_offset, iterations, reopened_at)
-    select revoke_leases.job_id, revoked.seed_offset, revoked.iterations, private.current_time()
+    select distinct
+      revoke_leases.job_id, revoked.seed_offset, revoked.iterations, private.current_time()
     from revoked
-    where revoked.purpose = 'work'
+    where revoked.purpose = 'work' or exists (
+      select from private.checks
+      where checks.job_id = revoke_leases.job_id and checks.seed_offset = revoked.seed_offset
+    )
   )
   select array_agg(revoked.id) into v_ids from revoked;
+  delete from private.checks where checks.job_id = revoke_leases.job_id;
   perform private.push_cancel(v_ids);
 end;
 $$;
 
 comment on function private.revoke_leases(uuid, text) is
-'Ends all leases of the job and tells their nodes. The caller holds the job.';
+'Ends all leases of the job and tells their nodes; what is held still does not count. The caller '
+'holds the job.';
 
 create function private.end_job(job_id uuid, status text, error text)
 returns void
@@ -517,13 +538,14 @@ begin
   delete from private.uncut_ranges as ranges where ranges.job_id = forget_work.job_id;
   delete from private.reopened_ranges as ranges where ranges.job_id = forget_work.job_id;
   delete from private.job_partials as partials where partials.job_id = forget_work.job_id;
-  delete from private.job_nodes as nodes where nodes.job_id = forget_work.job_id;
+  delete from private.checks where checks.job_id = forget_work.job_id;
   delete from private.barred_nodes as nodes where nodes.job_id = forget_work.job_id;
 end;
 $$;
 
 comment on function private.forget_work(uuid) is
-'Deletes what a job needed while it ran. The caller holds the job.';
+'Deletes what a job needed while it ran; who contributed is kept as long as the chunks. The caller '
+'holds the job.';
 
 create function private.describe_progress(job public.sim_jobs)
 returns jsonb

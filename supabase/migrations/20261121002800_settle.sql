@@ -158,6 +158,25 @@ $$;
 
 comment on function private.is_live_job(uuid) is 'Whether the job still takes results.';
 
+create function private.is_answered_range(job_id uuid, seed_offset bigint)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.sim_chunks as chunks
+    where chunks.job_id = is_answered_range.job_id
+      and chunks.seed_offset = is_answered_range.seed_offset
+      and chunks.status in ('held', 'completed')
+  );
+end;
+$$;
+
+comment on function private.is_answered_range(uuid, bigint) is
+'Whether the range has a result already, be it one that is held.';
+
 create function private.is_completed_range(job_id uuid, seed_offset bigint)
 returns boolean
 language plpgsql
@@ -243,6 +262,24 @@ comment on function private.withdraw_range(public.sim_chunks) is
 'The result of one lease makes all others of its range pointless, those that are out and those to '
 'come. The caller holds the job.';
 
+create function private.note_contribution(node_id uuid, items private.finished_chunk[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into private.job_nodes (job_id, node_id)
+  select distinct items.job_id, note_contribution.node_id
+  from unnest(note_contribution.items) as items
+  order by 1
+  on conflict on constraint job_nodes_pkey do nothing;
+end;
+$$;
+
+comment on function private.note_contribution(uuid, private.finished_chunk[]) is
+'Remembers that the node has a part in the jobs of what it hands in.';
+
 create function private.accept_results(node_id uuid, items private.finished_chunk[])
 returns void
 language plpgsql
@@ -288,18 +325,16 @@ begin
   join public.sim_jobs as jobs on jobs.id = items.job_id
   order by items.position;
 
-  insert into private.job_nodes (job_id, node_id)
-  select distinct items.job_id, accept_results.node_id
-  from unnest(accept_results.items) as items
-  order by 1
-  on conflict on constraint job_nodes_pkey do nothing;
+  perform private.note_contribution(accept_results.node_id, accept_results.items);
 end;
 $$;
 
 comment on function private.accept_results(uuid, private.finished_chunk[]) is
 'Counts results, each once: a range can be completed by one row only.';
 
-create function private.plain_results(items private.finished_chunk[])
+create function private.plain_results(
+  items private.finished_chunk[], drawn private.drawn_check[]
+)
 returns private.finished_chunk[]
 language plpgsql
 volatile
@@ -324,7 +359,10 @@ begin
         and chunks.rival_id is null
         and jobs.status in ('pending', 'running')
         and jobs.engine_version = handed.result ->> 'engine_version'
-        and not private.is_completed_range(chunks.job_id, chunks.seed_offset)
+        and not private.is_answered_range(chunks.job_id, chunks.seed_offset)
+        and not exists (
+          select from unnest(plain_results.drawn) as drawn where drawn.chunk_id = chunks.id
+        )
     ) as firsts
     where firsts.place = 1
     order by firsts.position
@@ -332,9 +370,11 @@ begin
 end;
 $$;
 
-comment on function private.plain_results(private.finished_chunk[]) is
-'The good results of live leases without a rival, of running jobs: nearly always all of them, '
-'counted at once.';
+comment on function private.plain_results(
+  private.finished_chunk[], private.drawn_check[]
+) is
+'The good results of live leases without a rival, of running jobs, that nobody checks: nearly '
+'always all of them, counted at once.';
 
 create function private.leave_range_to_rival(chunk public.sim_chunks)
 returns boolean
@@ -372,7 +412,11 @@ begin
     failed_at = private.current_time()
   where chunks.id = (end_lease.chunk).id;
 
-  if private.leave_range_to_rival(end_lease.chunk) then
+  update private.checks
+  set open = checks.open + 1
+  where checks.job_id = (end_lease.chunk).job_id
+    and checks.seed_offset = (end_lease.chunk).seed_offset;
+  if found or private.leave_range_to_rival(end_lease.chunk) then
     return;
   end if;
   insert into private.reopened_ranges (job_id, seed_offset, iterations, lost_by, reopened_at)
@@ -388,8 +432,8 @@ end;
 $$;
 
 comment on function private.end_lease(public.sim_chunks, text, text) is
-'Ends a lease without a result and opens its range again, unless a rival has it. The caller holds '
-'the job.';
+'Ends a lease without a result and opens its range, or its run of a held range, again, unless a '
+'rival has it. The caller holds the job.';
 
 create function private.runs_elsewhere(job_id uuid, node_id uuid)
 returns boolean
@@ -506,7 +550,10 @@ begin
       (fail_chunk.chunk).job_id, (fail_chunk.chunk).node_id
     );
   end if;
-  perform private.fail_hopeless_job(fail_chunk.chunk);
+  -- a range that has a result can be run
+  if not private.is_answered_range((fail_chunk.chunk).job_id, (fail_chunk.chunk).seed_offset) then
+    perform private.fail_hopeless_job(fail_chunk.chunk);
+  end if;
 end;
 $$;
 

@@ -1,7 +1,55 @@
 -- What becomes of each chunk that a node hands in, and then of its job.
 
+create function private.settle_good_result(
+  chunk public.sim_chunks, item private.finished_chunk, drawn private.drawn_check
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_check private.checks := private.find_check(
+    (settle_good_result.chunk).job_id, (settle_good_result.chunk).seed_offset
+  );
+begin
+  if v_check.job_id is not null then
+    perform private.add_opinion(settle_good_result.item, v_check);
+    perform private.note_contribution(
+      (settle_good_result.chunk).node_id, array[settle_good_result.item]
+    );
+    return;
+  end if;
+  if (settle_good_result.chunk).status = 'failed'
+    or (settle_good_result.chunk).rival_id is not null
+  then
+    perform private.withdraw_range(settle_good_result.chunk);
+  end if;
+  if (settle_good_result.drawn).chunk_id is not null then
+    perform private.hold_result(
+      settle_good_result.chunk, settle_good_result.item, settle_good_result.drawn
+    );
+    perform private.note_contribution(
+      (settle_good_result.chunk).node_id, array[settle_good_result.item]
+    );
+  else
+    perform private.accept_results(
+      (settle_good_result.chunk).node_id, array[settle_good_result.item]
+    );
+  end if;
+end;
+$$;
+
+comment on function private.settle_good_result(
+  public.sim_chunks, private.finished_chunk, private.drawn_check
+) is
+'Counts a result, holds it to be checked, or takes it as the opinion on one that is held.';
+
 create function private.settle_result(
-  chunk public.sim_chunks, item private.finished_chunk, alone boolean
+  chunk public.sim_chunks,
+  item private.finished_chunk,
+  drawn private.drawn_check,
+  alone boolean
 )
 returns text
 language plpgsql
@@ -11,7 +59,7 @@ as $$
 declare
   v_problem text := (settle_result.item).problem;
 begin
-  if (settle_result.chunk).status = 'completed' then
+  if (settle_result.chunk).status in ('held', 'completed', 'confirmed') then
     return case
       when (settle_result.chunk).result_digest = (settle_result.item).digest then 'duplicate'
       else 'different_result'
@@ -30,16 +78,14 @@ begin
     v_problem := 'engine_version';
   end if;
   if v_problem is null then
-    if (settle_result.chunk).status = 'failed' or (settle_result.chunk).rival_id is not null then
-      perform private.withdraw_range(settle_result.chunk);
-    end if;
-    perform private.accept_results(
-      (settle_result.chunk).node_id, array[settle_result.item]
+    perform private.settle_good_result(
+      settle_result.chunk, settle_result.item, settle_result.drawn
     );
     return 'accepted';
   end if;
   -- reopening needs the job alone; else the lease stays, and the next hand-in reopens it
   if settle_result.alone and (settle_result.chunk).status <> 'failed' then
+    perform private.forget_agreements((settle_result.chunk).node_id);
     perform private.fail_chunk(
       settle_result.chunk, 'rejected', 'the result was rejected: ' || v_problem, true
     );
@@ -48,7 +94,9 @@ begin
 end;
 $$;
 
-comment on function private.settle_result(public.sim_chunks, private.finished_chunk, boolean) is
+comment on function private.settle_result(
+  public.sim_chunks, private.finished_chunk, private.drawn_check, boolean
+) is
 'accepted, duplicate, stale, or why the result is rejected.';
 
 create function private.settle_failure(chunk public.sim_chunks, item private.finished_chunk)
@@ -58,7 +106,7 @@ volatile
 set search_path = ''
 as $$
 begin
-  if (settle_failure.chunk).status = 'completed'
+  if (settle_failure.chunk).status in ('held', 'completed', 'confirmed')
     or not private.is_live_job((settle_failure.chunk).job_id)
   then
     return 'stale';
@@ -79,7 +127,9 @@ $$;
 comment on function private.settle_failure(public.sim_chunks, private.finished_chunk) is
 'accepted, duplicate or stale: a lease given back, or lost to an error.';
 
-create function private.settle_chunk(item private.finished_chunk, alone boolean)
+create function private.settle_chunk(
+  item private.finished_chunk, drawn private.drawn_check, alone boolean
+)
 returns jsonb
 language plpgsql
 volatile
@@ -94,7 +144,9 @@ begin
     from public.sim_chunks as chunks where chunks.id = (settle_chunk.item).chunk_id;
     v_outcome := case
       when (settle_chunk.item).status = 'completed'
-        then private.settle_result(v_chunk, settle_chunk.item, settle_chunk.alone)
+        then private.settle_result(
+          v_chunk, settle_chunk.item, settle_chunk.drawn, settle_chunk.alone
+        )
       else private.settle_failure(v_chunk, settle_chunk.item)
     end;
   end if;
@@ -109,7 +161,9 @@ begin
 end;
 $$;
 
-comment on function private.settle_chunk(private.finished_chunk, boolean) is
+comment on function private.settle_chunk(
+  private.finished_chunk, private.drawn_check, boolean
+) is
 'Settles one lease and says what came of it. The caller has its job locked.';
 
 create function private.advance_job(job_id uuid, accepted uuid[], alone boolean)
@@ -124,7 +178,9 @@ begin
   if advance_job.alone then
     v_last := private.last_segment(advance_job.job_id);
     if v_last is not null and private.is_live_job(advance_job.job_id) then
-      perform private.finish_job(advance_job.job_id, v_last);
+      if private.discard_distrusted(advance_job.job_id) = 0 then
+        perform private.finish_job(advance_job.job_id, v_last);
+      end if;
       return;
     end if;
   end if;
@@ -142,6 +198,27 @@ $$;
 comment on function private.advance_job(uuid, uuid[], boolean) is
 'After results were accepted: finishes the job if they were the last, else folds and reports.';
 
+create function private.refuse_results(items private.finished_chunk[])
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return (
+    select jsonb_agg(
+      jsonb_build_object(
+        'chunk_id', items.chunk_id, 'outcome', 'rejected', 'reason', 'quarantined'
+      ) order by items.position
+    )
+    from unnest(refuse_results.items) as items
+  );
+end;
+$$;
+
+comment on function private.refuse_results(private.finished_chunk[]) is
+'What a quarantined node is told. Its leases are taken away by whoever purges it.';
+
 create function private.settle(node_id uuid, finished jsonb)
 returns jsonb
 language plpgsql
@@ -151,19 +228,29 @@ as $$
 declare
   v_items private.finished_chunk[] := private.read_finished(settle.node_id, settle.finished);
   v_held uuid[] := private.lock_jobs(v_items);
-  v_plain private.finished_chunk[] := private.plain_results(v_items);
+  v_trust private.node_trust := private.trust_of(settle.node_id);
+  v_drawn private.drawn_check[] := array[]::private.drawn_check[];
+  v_plain private.finished_chunk[] := array[]::private.finished_chunk[];
   v_accepted uuid[];
   v_positions bigint[];
   v_outcomes jsonb[];
   v_item private.finished_chunk;
   v_job record;
 begin
+  if v_trust.quarantined_at is not null then
+    return private.refuse_results(v_items);
+  end if;
+  v_drawn := private.draw_checks(v_trust, settle.node_id, v_items);
+  v_plain := private.plain_results(v_items, v_drawn);
   perform private.accept_results(settle.node_id, v_plain);
   select
     coalesce(array_agg(items.chunk_id), '{}'),
     coalesce(array_agg(items.position), '{}')
   into v_accepted, v_positions
   from unnest(v_plain) as items;
+  if cardinality(v_plain) < cardinality(v_items) then
+    perform private.lock_checks(v_items);
+  end if;
 
   foreach v_item in array v_items loop
     if v_item.position = any(v_positions) then
@@ -172,13 +259,17 @@ begin
       );
       continue;
     end if;
-    v_outcomes[v_item.position] := private.settle_chunk(v_item, v_item.job_id = any(v_held));
+    v_outcomes[v_item.position] := private.settle_chunk(
+      v_item,
+      (select drawn from unnest(v_drawn) as drawn where drawn.chunk_id = v_item.chunk_id limit 1),
+      v_item.job_id = any(v_held)
+    );
     if v_item.status = 'completed' and v_outcomes[v_item.position] ->> 'outcome' = 'accepted' then
       v_accepted := v_accepted || v_item.chunk_id;
     end if;
   end loop;
   if cardinality(v_accepted) > 0 then
-    perform private.note_success(private.trust_of(settle.node_id));
+    perform private.note_success(v_trust);
   end if;
   for v_job in
     select chunks.job_id, array_agg(chunks.id) as accepted

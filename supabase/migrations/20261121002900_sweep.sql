@@ -1,7 +1,7 @@
--- Leases of silent nodes go back to the pool, those of stragglers are given out once more, and jobs
--- past their deadline fail. Heartbeats and idle exchanges of other nodes look for them every few
--- seconds, cron looks for dead leases and late jobs every minute: whoever calls holds no job yet,
--- so waiting is safe.
+-- Leases of silent nodes go back to the pool, those of stragglers are given out once more, jobs
+-- past their deadline fail, what liars contributed is taken back, and checks that wait are looked
+-- at. Heartbeats and idle exchanges of other nodes look for them every few seconds, cron every
+-- minute: whoever calls holds no job yet, so waiting is safe.
 
 create function private.expired_leases(quantity integer)
 returns table (chunk_id uuid, job_id uuid)
@@ -148,7 +148,7 @@ begin
   if not found then
     return false;
   end if;
-  -- one of them at a time: either holds jobs, in an order of its own
+  -- one of them at a time: each holds jobs, in an order of its own
   if exists (
     select from public.sim_jobs as jobs
     where jobs.status in ('pending', 'running') and jobs.deadline_at <= v_now
@@ -156,13 +156,19 @@ begin
     perform private.fail_overdue_jobs(100);
     return true;
   end if;
-  perform private.requeue_expired_leases(100);
+  if exists (select from private.expired_leases(1)) then
+    perform private.requeue_expired_leases(100);
+  elsif cardinality(private.nodes_to_purge(1)) > 0 then
+    perform private.purge_distrusted_nodes(1);
+  else
+    perform private.review_checks(100);
+  end if;
   perform private.speculate(100);
   return true;
 end;
 $$;
 
 comment on function private.sweep_sometimes() is
-'Looks for jobs past their deadline, else for expired leases and stragglers, unless somebody did '
-'so a moment ago. True if it did: then it may have locked what others wait for, and its caller '
-'must not wait for anything any more.';
+'Looks for jobs past their deadline, else for expired leases, liars or waiting checks, and for '
+'stragglers, unless somebody did so a moment ago. True if it did: then it may have locked what '
+'others wait for, and its caller must not wait for anything any more.';

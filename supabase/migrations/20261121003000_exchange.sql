@@ -374,8 +374,10 @@ begin
   end;
   if v_slots > 0 then
     v_resent := private.resend_leases(v_node_id, v_running, v_slots);
-    v_taken := private.take_chunks(
-      v_node, v_slots - cardinality(v_resent), v_heartbeat.iterations_per_second, not v_has_swept
+    v_taken := private.lease_checks(v_node, v_slots - cardinality(v_resent), 'claimed');
+    v_taken := v_taken || private.take_chunks(
+      v_node, v_slots - cardinality(v_resent) - cardinality(v_taken),
+      v_heartbeat.iterations_per_second, not v_has_swept
     );
   end if;
   v_next_poll := private.next_poll(
@@ -383,6 +385,7 @@ begin
     v_heartbeat.iterations_per_second
   );
   perform private.wake_others(v_taken);
+  perform private.wake_checkers(exchange_chunks.finished);
   return jsonb_build_object(
     'outcomes', v_outcomes,
     'chunks', private.describe_chunks(v_resent || v_taken),

@@ -77,7 +77,8 @@ create function private.check_submission(
   target_error double precision,
   deadline_at timestamptz,
   idempotency_key text,
-  engine_versions text
+  engine_versions text,
+  replication integer
 )
 returns void
 language plpgsql
@@ -118,11 +119,14 @@ begin
     or private.version_range(check_submission.engine_versions) is not null,
     'engine_versions', 'must be a range of versions like 1.2.0..1.9.9, 1.2.0.. or 1.2.0'
   );
+  perform private.check_input(
+    check_submission.replication between 1 and 3, 'replication', 'must be from 1 to 3'
+  );
 end;
 $$;
 
 comment on function private.check_submission(
-  bigint, bigint, text, text, double precision, timestamptz, text, text
+  bigint, bigint, text, text, double precision, timestamptz, text, text, integer
 ) is
 'Refuses a submission that is out of bounds.';
 
@@ -233,7 +237,8 @@ create function private.submit_job(
   target_error double precision,
   deadline_at timestamptz,
   idempotency_key text,
-  engine_versions text
+  engine_versions text,
+  replication integer
 )
 returns jsonb
 language plpgsql
@@ -255,19 +260,20 @@ begin
   perform private.check_submission(
     submit_job.iterations, submit_job.seed, submit_job.priority, submit_job.access_type,
     submit_job.target_error, submit_job.deadline_at, submit_job.idempotency_key,
-    submit_job.engine_versions
+    submit_job.engine_versions, submit_job.replication
   );
   perform private.check_config(submit_job.config_json, v_user_id);
   v_hash := private.save_config(submit_job.config_json);
 
   insert into public.sim_jobs (
     user_id, config_hash, total_iterations, seed, priority, access_type, target_error,
-    deadline_at, idempotency_key, engine_versions
+    deadline_at, idempotency_key, engine_versions, replication
   )
   values (
     v_user_id, v_hash, submit_job.iterations, coalesce(submit_job.seed, private.random_seed()),
     submit_job.priority, submit_job.access_type, submit_job.target_error,
-    submit_job.deadline_at, submit_job.idempotency_key, submit_job.engine_versions
+    submit_job.deadline_at, submit_job.idempotency_key, submit_job.engine_versions,
+    submit_job.replication
   )
   on conflict on constraint a_repeated_submit_is_the_same_job do nothing
   returning * into v_job;
@@ -295,7 +301,8 @@ create function public.submit_job(
   target_error double precision default null,
   deadline_at timestamptz default null,
   idempotency_key text default null,
-  engine_versions text default null
+  engine_versions text default null,
+  replication integer default 1
 )
 returns jsonb
 language plpgsql
@@ -306,27 +313,28 @@ begin
   return private.submit_job(
     submit_job.config_json, submit_job.iterations, submit_job.seed, submit_job.priority,
     submit_job.access_type, submit_job.target_error, submit_job.deadline_at,
-    submit_job.idempotency_key, submit_job.engine_versions
+    submit_job.idempotency_key, submit_job.engine_versions, submit_job.replication
   );
 end;
 $$;
 
 grant execute on function private.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text, integer
 ) to authenticated;
 grant execute on function public.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text, integer
 ) to authenticated;
 
 comment on function private.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text, integer
 ) is
 'See public.submit_job. A definer: users have no right to write jobs or configs.';
 comment on function public.submit_job(
-  text, bigint, bigint, text, text, double precision, timestamptz, text, text
+  text, bigint, bigint, text, text, double precision, timestamptz, text, text, integer
 ) is
 'Submits a job. config_json is the RFC 8785 text that is hashed; a repeated idempotency_key '
-'answers the first job; engine_versions, like 1.2.0..1.9.9, keeps it from nodes with others.';
+'answers the first job; engine_versions, like 1.2.0..1.9.9, keeps it from nodes with others; with '
+'replication results must be handed in by nodes of so many owners.';
 
 create function private.require_own_job(id uuid)
 returns public.sim_jobs

@@ -98,7 +98,8 @@ begin
       and rates.valid_from <= chunks.completed_at
       and rates.valid_until > chunks.completed_at
     where chunks.job_id = due_rewards.job_id
-      and chunks.status = 'completed'
+      -- who confirmed the result of another has done the same work
+      and chunks.status in ('completed', 'confirmed')
       and not exists (
         select from private.disputed_chunks as disputed where disputed.chunk_id = chunks.id
       )
@@ -156,10 +157,13 @@ begin
     from private.node_accounts as known
     where known.node_id = v_change.node_id;
     continue when not found;
-    insert into private.unit_tasks as tasks (account_id, date, tasks, amount)
-    values (v_account_id, v_change.date, v_change.more_tasks, v_change.more_amount)
-    on conflict on constraint unit_tasks_pkey do update
-    set tasks = tasks.tasks + excluded.tasks, amount = tasks.amount + excluded.amount;
+    insert into private.unit_tasks (account_id, date, tasks, amount)
+    values (v_account_id, v_change.date, 0, 0)
+    on conflict on constraint unit_tasks_pkey do nothing;
+    -- apart, for what is taken back is less than nothing
+    update private.unit_tasks as tasks
+    set tasks = tasks.tasks + v_change.more_tasks, amount = tasks.amount + v_change.more_amount
+    where tasks.account_id = v_account_id and tasks.date = v_change.date;
     perform private.expect_posting(v_account_id, v_change.date);
     v_tasks := v_tasks + v_change.more_tasks;
   end loop;

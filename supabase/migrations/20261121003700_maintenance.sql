@@ -93,6 +93,10 @@ begin
     ));
     v_count := v_count + found::integer;
   end loop;
+  -- of a node that is gone only that it was quarantined is worth to be known
+  delete from private.node_trust as trust
+  where trust.quarantined_at is null
+    and not exists (select from public.nodes where nodes.id = trust.node_id);
   return v_count;
 end;
 $$;
@@ -166,6 +170,11 @@ begin
   delete from private.job_earnings as earnings where earnings.job_id = any(v_jobs);
   delete from public.sim_chunks as chunks where chunks.job_id = any(v_jobs);
   get diagnostics v_chunks = row_count;
+  delete from private.job_nodes as nodes where nodes.job_id = any(v_jobs);
+  delete from private.verdicts
+  where verdicts.verdict <> 'disagreed' and verdicts.decided_at < private.current_time() - (
+    select settings.chunk_lifetime from private.settings
+  );
   return jsonb_build_object('jobs', cardinality(v_jobs), 'chunks', v_chunks);
 end;
 $$;
@@ -247,6 +256,8 @@ begin
   from (
     values
     ('simpool_requeue_expired_leases', '* * * * *', 'requeue_expired_leases'),
+    ('simpool_purge_distrusted_nodes', '* * * * *', 'purge_distrusted_nodes'),
+    ('simpool_review_checks', '* * * * *', 'review_checks'),
     ('simpool_mark_stale_nodes', '* * * * *', 'mark_stale_nodes_offline'),
     ('simpool_mark_silent_units', '* * * * *', 'mark_silent_units_offline'),
     ('simpool_fail_overdue_jobs', '* * * * *', 'fail_overdue_jobs'),

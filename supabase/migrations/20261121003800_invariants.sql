@@ -32,7 +32,10 @@ begin
     case chunks.status when 'completed' then 'result' else 'lease' end
   from public.sim_chunks as chunks
   where chunks.status = 'completed'
-    or chunks.status <> 'failed' and chunks.purpose = 'work'
+    or chunks.status in ('pending', 'claimed', 'running') and chunks.purpose = 'work'
+  union all
+  select checks.job_id, checks.seed_offset, checks.seed_offset + checks.iterations, 'held result'
+  from private.checks
   union all
   select
     ranges.job_id, ranges.seed_offset, ranges.seed_offset + ranges.iterations, 'reopened range'
@@ -48,7 +51,7 @@ end;
 $$;
 
 comment on function private.job_ranges() is
-'Who answers for which iterations: a result, a lease, or a range that waits.';
+'Who answers for which iterations: a result, counted or held, a lease, or a range that waits.';
 
 create function private.broken_tilings()
 returns table (job_id uuid, problem text)
@@ -211,6 +214,7 @@ begin
       select from public.sim_chunks as chunks
       where chunks.job_id = jobs.id and chunks.status in ('pending', 'claimed', 'running')
     )
+    and not exists (select from private.checks where checks.job_id = jobs.id)
   union all
   select jobs.id, 'is completed, but work of it is kept'
   from public.sim_jobs as jobs
@@ -253,6 +257,106 @@ $$;
 comment on function private.unpaired_rivals() is
 'Leases that say that their range is leased twice, to two nodes, when it is not.';
 
+create function private.broken_checks()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select chunks.job_id, format('chunk %s is held, but its range is not checked', chunks.id)
+  from public.sim_chunks as chunks
+  where chunks.status = 'held'
+    and not exists (
+      select from private.checks
+      where checks.job_id = chunks.job_id and checks.seed_offset = chunks.seed_offset
+    )
+  union all
+  select chunks.job_id, format('chunk %s is confirmed, but no result like it counts', chunks.id)
+  from public.sim_chunks as chunks
+  where chunks.status = 'confirmed'
+    and not exists (
+      select from public.sim_chunks as counted
+      where counted.job_id = chunks.job_id
+        and counted.seed_offset = chunks.seed_offset
+        and counted.status = 'completed'
+        and counted.result_digest = chunks.result_digest
+    )
+  union all
+  select
+    checks.job_id,
+    format(
+      'iterations from %s are checked, %s', checks.seed_offset,
+      case
+        when not exists (
+          select from public.sim_chunks as chunks
+          where chunks.job_id = checks.job_id
+            and chunks.seed_offset = checks.seed_offset
+            and chunks.status = 'held'
+        ) then 'but no result of them is held'
+        when not private.is_live_job(checks.job_id) then 'but their job has ended'
+        else 'but nobody runs them again or may'
+      end
+    )
+  from private.checks
+  where not private.is_live_job(checks.job_id)
+    or checks.open = 0 and not exists (
+      select from public.sim_chunks as chunks
+      where chunks.job_id = checks.job_id
+        and chunks.seed_offset = checks.seed_offset
+        and chunks.status in ('pending', 'claimed', 'running')
+    )
+    or not exists (
+      select from public.sim_chunks as chunks
+      where chunks.job_id = checks.job_id
+        and chunks.seed_offset = checks.seed_offset
+        and chunks.status = 'held'
+    );
+end;
+$$;
+
+comment on function private.broken_checks() is
+'Checks that nobody can decide, and results that are held or confirmed without one.';
+
+create function private.believed_liars()
+returns table (job_id uuid, problem text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select
+    chunks.job_id,
+    format('chunk %s is %s of node %s, which is quarantined', chunks.id, chunks.status, trust.node_id)
+  from private.node_trust as trust
+  join public.sim_chunks as chunks on chunks.node_id = trust.node_id
+  join public.sim_jobs as jobs on jobs.id = chunks.job_id
+  where trust.purged_at is not null
+    and (
+      chunks.status in ('pending', 'claimed', 'running', 'held')
+      -- what was finished before is recorded
+      or chunks.status = 'completed'
+      and not exists (
+        select from private.distrusted_results as results where results.chunk_id = chunks.id
+      )
+      and not exists (
+        select from public.sim_chunks as others
+        where others.job_id = chunks.job_id
+          and others.seed_offset = chunks.seed_offset
+          and others.status = 'confirmed'
+      )
+      and chunks.seed_offset < case jobs.status
+        when 'completed' then jobs.completed_iterations else jobs.total_iterations
+      end
+    );
+end;
+$$;
+
+comment on function private.believed_liars() is
+'What purged nodes still hold, or alone contributed, and is neither taken back nor recorded.';
+
 create function private.check_invariants()
 returns table (subject uuid, problem text)
 language plpgsql
@@ -268,6 +372,10 @@ begin
   select * from private.misplaced_work()
   union all
   select * from private.unpaired_rivals()
+  union all
+  select * from private.broken_checks()
+  union all
+  select * from private.believed_liars()
   union all
   select null::uuid, counts.problem from private.check_network_stats() as counts;
 end;

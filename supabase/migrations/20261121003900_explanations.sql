@@ -32,6 +32,7 @@ begin
       when nodes.paused_at is not null then 'paused'
       when nodes.max_parallel = 0 then 'without_workers'
       when private.required_version(nodes.version) is not null then 'outdated'
+      when (private.trust_of(nodes.id)).quarantined_at is not null then 'quarantined'
       when private.is_sidelined(nodes.id) then 'backed_off'
       when not private.runs_engine(
         nodes.engines, configs.engine, private.accepted_versions(nodes_for_job.job),
@@ -75,6 +76,39 @@ $$;
 comment on function private.nodes_for_job(public.sim_jobs) is
 'Every node that may serve the job, and what it does instead.';
 
+create function private.checks_of_job(job public.sim_jobs)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_held bigint;
+  v_open bigint;
+begin
+  select count(*), count(*) filter (where checks.open > 0) into v_held, v_open
+  from private.checks
+  where checks.job_id = (checks_of_job.job).id;
+  if v_held = 0 then
+    return '[]'::jsonb;
+  end if;
+  if (checks_of_job.job).replication > 1 then
+    return jsonb_build_array(private.reason('replicas', format(
+      'It asks that nodes of %s owners agree on each part: %s part(s) wait for the result of '
+      'another owner''s node, and %s of them for a node that takes them.',
+      (checks_of_job.job).replication, v_held, v_open
+    )));
+  end if;
+  return jsonb_build_array(private.reason('checks', format(
+    'Results are checked by chance, and those of new nodes always: %s part(s) wait until another '
+    'node has run them too, and %s of them for a node that takes them.', v_held, v_open
+  )));
+end;
+$$;
+
+comment on function private.checks_of_job(public.sim_jobs) is
+'What of the job is held until other nodes agree; empty when nothing is.';
+
 create function private.reasons_of_job(job public.sim_jobs, states jsonb, ahead bigint)
 returns jsonb
 language plpgsql
@@ -91,7 +125,14 @@ begin
       (reasons_of_job.job).status,
       format('The job is %s.', (reasons_of_job.job).status)
       || coalesce(' ' || (reasons_of_job.job).error, '')
-    ));
+    )) || case
+      when (reasons_of_job.job).distrusted_iterations > 0
+        then private.reason('distrusted', format(
+          'Since it ended, nodes that ran %s of its iterations were found to hand in wrong '
+          'results: submit it again.', (reasons_of_job.job).distrusted_iterations
+        ))
+      else '[]'::jsonb
+    end;
   end if;
   if (reasons_of_job.job).paused_at is not null then
     return jsonb_build_array(private.reason(
@@ -118,7 +159,8 @@ begin
       (7, 'outdated', 'are too old for the pool and get no work until they are updated'),
       (8, 'other_engine', 'have no version of its engine that it accepts'),
       (9, 'backed_off', 'fail again and again and get no work for a while'),
-      (10, 'barred', 'failed it too often and get no more of it')
+      (10, 'quarantined', 'handed in a wrong result and are not believed'),
+      (11, 'barred', 'failed it too often and get no more of it')
     ) as phrases (place, code, sentence)
     where reasons_of_job.states ? phrases.code
     order by phrases.place
@@ -127,10 +169,17 @@ begin
       v_state.code, format('Nodes that %s: %s of %s.', v_state.sentence, v_state.nodes, v_nodes)
     );
   end loop;
-  if private.is_fully_leased((reasons_of_job.job).id) then
+  v_reasons := v_reasons || private.checks_of_job(reasons_of_job.job);
+  if private.is_fully_leased((reasons_of_job.job).id) and exists (
+    select from public.sim_chunks as chunks
+    where chunks.job_id = (reasons_of_job.job).id
+      and chunks.status in ('pending', 'claimed', 'running')
+  ) then
     v_reasons := v_reasons || private.reason(
       'fully_leased', 'All of it is with nodes; it ends when they hand in their last parts.'
     );
+  elsif private.is_fully_leased((reasons_of_job.job).id) then
+    return v_reasons;
   elsif not private.may_lease_more((reasons_of_job.job).user_id) then
     v_reasons := v_reasons || private.reason(
       'quota', 'Your jobs have as many parts with nodes as you may have at a time.'
@@ -166,7 +215,7 @@ begin
       from public.sim_chunks as chunks
       left join public.nodes on nodes.id = chunks.node_id
       where chunks.job_id = failures_of_job.job_id
-        and chunks.failure in ('error', 'rejected', 'expired')
+        and chunks.failure in ('error', 'rejected', 'expired', 'distrusted')
       order by chunks.failed_at desc
       limit 10
     ) as failures
@@ -300,6 +349,14 @@ declare
   v_trust private.node_trust := private.trust_of(trouble_of_node.node_id);
   v_reasons jsonb := '[]'::jsonb;
 begin
+  if v_trust.quarantined_at is not null then
+    return jsonb_build_array(private.reason('quarantined', format(
+      'It is quarantined since %s UTC: it handed in a result that other nodes, who agree with each '
+      'other, proved wrong. It gets no work. Check its memory and clock speed, then ask the operator '
+      'of the pool.',
+      to_char(v_trust.quarantined_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS')
+    )));
+  end if;
   if v_trust.backed_off_until > private.current_time() then
     v_reasons := v_reasons || private.reason('backed_off', format(
       'It failed %s times in a row, and gets no work until %s UTC. The last error was: %s',
@@ -384,7 +441,9 @@ begin
   if private.is_sidelined((reasons_of_node.node).id) then
     return v_reasons;
   end if;
-  if exists (select from private.jobs_for_node((reasons_of_node.node).id)) then
+  if exists (select from private.jobs_for_node((reasons_of_node.node).id))
+    or exists (select from private.checks_for_node(reasons_of_node.node, 1))
+  then
     return v_reasons || private.reason('offered', 'There is work for it, when it asks.');
   end if;
   if private.is_without_engine(reasons_of_node.node) then

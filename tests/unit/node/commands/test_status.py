@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.unit.node.test_screen import CLAIMING, RUNNING
 if TYPE_CHECKING:
     from tests.unit.node.terminal import Shell
 
-NODES = "/rest/v1/nodes"
+NODES, EXPLAIN = "/rest/v1/nodes", "/rest/v1/rpc/explain_node"
 NODE = {
     "id": "n1",
     "name": "desk [1]",
@@ -35,7 +35,13 @@ NODE = {
 def shell(shell: Shell) -> Shell:
     """A shell whose user has one node."""
     shell.pool.on("GET", NODES, [NODE])
+    shell.pool.on("POST", EXPLAIN, explained("no_work", "No job has work."))
     return shell
+
+
+def explained(code: str, text: str) -> dict[str, Any]:
+    """What `explain_node` answers."""
+    return {"id": "n1", "name": "desk [1]", "reasons": [{"code": code, "text": text}]}
 
 
 def test_nothing_running_says_how_to_start(shell: Shell) -> None:
@@ -69,6 +75,14 @@ def test_trouble_and_pause_are_shown(shell: Shell) -> None:
     assert "it [broke]" in outcome.out
 
 
+def test_what_keeps_a_node_from_work_is_told(shell: Shell) -> None:
+    """That it is backed off or quarantined, in the words of the pool; not that there is no work."""
+    assert "No job has work" not in shell.call(COMMAND).out
+    for code in ("backed_off", "quarantined"):
+        shell.pool.on("POST", EXPLAIN, explained(code, "It failed [3] times in a row."))
+        assert "desk [1]: It failed [3] times in a row." in shell.call(COMMAND).out
+
+
 def test_no_nodes_yet(shell: Shell) -> None:
     """A user without nodes is told how to get one."""
     shell.pool.on("GET", NODES, [])
@@ -98,5 +112,5 @@ def test_status_for_programs(shell: Shell) -> None:
     StatusFile(shell.settings).write(RUNNING)
     document = shell.call(COMMAND, as_json=True).json
     assert document["local"]["snapshot"]["state"] == "running"
-    assert document["nodes"] == [NODE]
+    assert document["nodes"] == [NODE | {"troubles": []}]
     assert document["pool"] == {"url": "http://pool.test", "error": None}
