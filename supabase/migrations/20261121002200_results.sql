@@ -11,9 +11,14 @@ immutable
 set search_path = ''
 as $$
 begin
-  return jsonb_typeof(is_whole.value) in ('number', 'string')
-    and is_whole.value #>> '{}' ~ '^(0|-?[1-9][0-9]*)$'
-    and is_whole.value = private.json_integer((is_whole.value #>> '{}')::numeric);
+  return case jsonb_typeof(is_whole.value)
+    when 'number' then
+      abs(is_whole.value::numeric) <= 9007199254740991 and scale(is_whole.value::numeric) = 0
+    when 'string' then
+      is_whole.value #>> '{}' ~ '^-?[1-9][0-9]*$'
+      and abs((is_whole.value #>> '{}')::numeric) > 9007199254740991
+    else false
+  end;
 end;
 $$;
 
@@ -108,21 +113,12 @@ begin
     or coalesce(metric_problem.metric ->> 'unit', '') not in ('milli', 'one')
     or not coalesce(private.is_decimal(metric_problem.metric -> 'sum'), false)
     or not coalesce(private.is_decimal(metric_problem.metric -> 'sum_squares'), false)
-    or exists (
-      select
-      from unnest(array['n', 'min', 'max', 'min_iteration', 'max_iteration']) as fields (name)
-      cross join lateral (select metric_problem.metric -> fields.name) as entries (value)
-      -- is_whole() inline: this is done for every result
-      where not case jsonb_typeof(entries.value)
-        when 'number' then
-          entries.value::numeric between -9007199254740991 and 9007199254740991
-          and scale(entries.value::numeric) = 0
-        when 'string' then
-          entries.value #>> '{}' ~ '^-?[1-9][0-9]*$'
-          and abs((entries.value #>> '{}')::numeric) > 9007199254740991
-        else false
-      end
-    )
+    -- one by one, and not as rows: this is done for every result
+    or not coalesce(private.is_whole(metric_problem.metric -> 'n'), false)
+    or not coalesce(private.is_whole(metric_problem.metric -> 'min'), false)
+    or not coalesce(private.is_whole(metric_problem.metric -> 'max'), false)
+    or not coalesce(private.is_whole(metric_problem.metric -> 'min_iteration'), false)
+    or not coalesce(private.is_whole(metric_problem.metric -> 'max_iteration'), false)
   then
     return 'metrics';
   end if;
@@ -191,6 +187,12 @@ immutable
 set search_path = ''
 as $$
 begin
+  -- as with buckets: nearly always one look at the text is enough
+  if counters_problem.counters::text ~ '^{("([^"\\]|\\.)*": (0|[1-9][0-9]{0,14})(, |}$))*$'
+    or counters_problem.counters = '{}'
+  then
+    return null;
+  end if;
   if jsonb_typeof(counters_problem.counters) is distinct from 'object' or exists (
     select from jsonb_each(counters_problem.counters) as entries
     -- is_whole() inline: a result has hundreds of counters
@@ -220,6 +222,9 @@ immutable
 set search_path = ''
 as $$
 begin
+  if extremes_problem.extremes = '{}' then
+    return null;
+  end if;
   if jsonb_typeof(extremes_problem.extremes) is distinct from 'object' or exists (
     select from jsonb_each(extremes_problem.extremes) as entries
     where case
@@ -318,7 +323,16 @@ begin
       group by parts.name, entries.key
     ),
     histograms as (
-      select buckets.name, jsonb_object_agg(buckets.bucket, private.json_integer(buckets.count)) as histogram
+      -- json_integer() inline: a result has hundreds of buckets and counters
+      select
+        buckets.name,
+        jsonb_object_agg(
+          buckets.bucket,
+          case
+            when buckets.count <= 9007199254740991 then to_jsonb(buckets.count)
+            else to_jsonb(buckets.count::text)
+          end
+        ) as histogram
       from buckets
       group by buckets.name
     ),
@@ -379,7 +393,13 @@ begin
       group by entries.key
     )
     select coalesce(
-      jsonb_object_agg(counters.name, private.json_integer(counters.count)), '{}'
+      jsonb_object_agg(
+        counters.name,
+        case
+          when counters.count <= 9007199254740991 then to_jsonb(counters.count)
+          else to_jsonb(counters.count::text)
+        end
+      ), '{}'
     )
     from counters
   );

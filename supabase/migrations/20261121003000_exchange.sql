@@ -80,8 +80,7 @@ begin
     'finished', 'must be an array of at most 1000 chunks'
   );
   perform private.check_chunk_ids(check_exchange.running, 'running');
-  perform private.check_finished_item(items.item)
-  from jsonb_array_elements(check_exchange.finished) as items (item);
+  perform private.check_finished(check_exchange.finished);
 end;
 $$;
 
@@ -125,41 +124,47 @@ $$;
 
 comment on function private.is_uuid(jsonb) is 'Whether a JSON value is a UUID.';
 
-create function private.check_finished_item(item jsonb)
+create function private.check_finished(finished jsonb)
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_wrong text[];
 begin
-  perform private.check_input(
-    jsonb_typeof(check_finished_item.item) = 'object'
-    and check_finished_item.item - array[
-      'chunk_id', 'lease_token', 'status', 'result', 'error', 'retryable'
-    ] = '{}',
-    'finished', 'must hold objects with chunk_id, lease_token, status, result, error, retryable'
-  );
-  perform private.check_input(
-    private.is_uuid(check_finished_item.item -> 'chunk_id'), 'finished.chunk_id', 'must be a UUID'
-  );
-  perform private.check_input(
-    private.is_uuid(check_finished_item.item -> 'lease_token'),
-    'finished.lease_token', 'must be a UUID'
-  );
-  perform private.check_input(
-    coalesce(check_finished_item.item ->> 'status', '') in ('completed', 'failed', 'released'),
-    'finished.status', 'must be completed, failed or released'
-  );
-  perform private.check_input(
-    coalesce(jsonb_typeof(check_finished_item.item -> 'retryable'), 'null')
-    in ('boolean', 'null'),
-    'finished.retryable', 'must be true or false'
-  );
+  -- all at once, for every result passes here
+  select items.wrong into v_wrong
+  from (
+    select case
+      when jsonb_typeof(elements.item) <> 'object' or elements.item - array[
+        'chunk_id', 'lease_token', 'status', 'result', 'error', 'retryable'
+      ] <> '{}'
+        then array[
+          'finished',
+          'must hold objects with chunk_id, lease_token, status, result, error, retryable'
+        ]
+      when coalesce(elements.item ->> 'chunk_id', '')
+        !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then array['finished.chunk_id', 'must be a UUID']
+      when coalesce(elements.item ->> 'lease_token', '')
+        !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then array['finished.lease_token', 'must be a UUID']
+      when coalesce(elements.item ->> 'status', '') not in ('completed', 'failed', 'released')
+        then array['finished.status', 'must be completed, failed or released']
+      when coalesce(jsonb_typeof(elements.item -> 'retryable'), 'null') not in ('boolean', 'null')
+        then array['finished.retryable', 'must be true or false']
+    end as wrong
+    from jsonb_array_elements(check_finished.finished) as elements (item)
+  ) as items
+  where items.wrong is not null
+  limit 1;
+  perform private.check_input(v_wrong is null, v_wrong[1], v_wrong[2]);
 end;
 $$;
 
-comment on function private.check_finished_item(jsonb) is
-'Refuses a handed-in chunk that is malformed.';
+comment on function private.check_finished(jsonb) is
+'Refuses a list of handed-in chunks of which one is malformed.';
 
 create function private.confirm_running(node_id uuid, running uuid[])
 returns void
@@ -364,7 +369,9 @@ begin
   else
     v_has_swept := private.sweep_sometimes();
   end if;
-  perform private.confirm_running(v_node_id, v_running);
+  if cardinality(v_running) > 0 then
+    perform private.confirm_running(v_node_id, v_running);
+  end if;
 
   v_required := private.required_version(v_node.version);
   v_slots := case
@@ -373,7 +380,12 @@ begin
     else exchange_chunks.slots
   end;
   if v_slots > 0 then
-    v_resent := private.resend_leases(v_node_id, v_running, v_slots);
+    -- a node that works has had its pushes; while it does, a look every few seconds is enough
+    if jsonb_array_length(exchange_chunks.finished) = 0
+      or v_heartbeat.seen_at = private.current_time()
+    then
+      v_resent := private.resend_leases(v_node_id, v_running, v_slots);
+    end if;
     v_taken := private.lease_checks(v_node, v_slots - cardinality(v_resent), 'claimed');
     v_taken := v_taken || private.take_chunks(
       v_node, v_slots - cardinality(v_resent) - cardinality(v_taken),
