@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from random import Random
 
-Activity = Literal["register", "token", "subscribe", "claim", "heartbeat", "exchange", "give_up"]
+Activity = Literal[
+    "register", "token", "subscribe", "claim", "heartbeat", "exchange", "step_aside", "give_up"
+]
 
 #: The longest wait between two tries. Realtime has its own, as each try costs the pool a join.
 LIMITS: dict[Activity, float] = {"subscribe": 30.0, "register": 120.0}

@@ -21,7 +21,7 @@ from node.journal import Journal
 from node.life import Life
 from node.link import Link
 from node.model import Event, Snapshot
-from node.rules import RELEASE_WITHIN, TOKEN_AGE, Policy
+from node.rules import RELEASE_WITHIN, STEP_ASIDE_AFTER, TOKEN_AGE, Policy
 from node.workload import Workload
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class NodeState:
             "subscribe": self._subscribe,
             "heartbeat": self._heartbeat,
             "exchange": self._exchange,
+            "step_aside": self._step_aside,
             "give_up": self._give_up,
         }
 
@@ -90,6 +91,11 @@ class NodeState:
         is_cut_off = self.status in {"unavailable", "stopped"}
         return "offline" if is_cut_off else self.link.connection
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether how the machine feels matters to what it does."""
+        return self.workload.steward.is_guarded
+
     def snapshot(self) -> Snapshot:
         """The node at this moment."""
         work = self.workload
@@ -107,6 +113,7 @@ class NodeState:
             connection=self.connection,
             paused=work.paused,
             required_version=work.required_version,
+            rests=work.rests,
             last_error=self.last_error,
         )
 
@@ -266,6 +273,16 @@ class NodeState:
         self.workload.end(stimulus.ended)
 
     @_react.register
+    def _on_sharing(self, stimulus: on.SharingDecided) -> None:
+        self.workload.steward.adopt(stimulus.sharing)
+        self._follow_steward()
+
+    @_react.register
+    def _on_conditions(self, stimulus: on.ConditionsFelt) -> None:
+        self.workload.steward.feel(stimulus.conditions, self._now)
+        self._follow_steward()
+
+    @_react.register
     def _on_stop(self, _: on.StopRequested) -> None:
         if self.status == "draining":
             self._stop()
@@ -334,6 +351,22 @@ class NodeState:
         else:
             self._plan("exchange", self.policy.poll_interval)
 
+    def _follow_steward(self) -> None:
+        """Rest or work as the steward says; the pool learns of it at once."""
+        if not self.workload.follow():
+            return
+        if self.workload.paused:
+            self.agenda.schedule("step_aside", self._now + STEP_ASIDE_AFTER)
+        else:
+            self.agenda.cancel("step_aside")
+        if self._settings_known:
+            self.agenda.expedite("heartbeat", self._now)
+
+    def _step_aside(self) -> None:
+        """Chunks had their time to end: whoever wants the machine back gets it."""
+        self.agenda.cancel("step_aside")
+        self.workload.release_running()
+
     def _give_up(self) -> None:
         """Draining took too long: first give running chunks back, then leave."""
         self.agenda.cancel("give_up")
@@ -365,8 +398,9 @@ class NodeState:
             self.agenda.expedite("exchange", self._now)
         self.name = settings.name or self.name
         self.workload.resize(settings.max_parallel)
-        self.workload.pause(paused=settings.paused)
         self.workload.require(settings.required_version)
+        self.workload.steward.paused_by_owner = settings.paused
+        self._follow_steward()
         if settings.heartbeat_ms is not None:
             self._heartbeat_interval = min(
                 self.policy.heartbeat_interval, settings.heartbeat_ms / 1000

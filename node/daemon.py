@@ -23,6 +23,7 @@ from node.errors import DaemonError
 from node.http import new_client
 from node.library import Library
 from node.model import Ended, Event, Snapshot
+from node.observer import Observer
 from node.pushes import stimulus_of
 from node.queries import Queries
 from node.realtime import Subscription
@@ -118,7 +119,8 @@ class Daemon:
         handlers = (settings.handlers_url, settings.publishable_key)
         sentinel = Sentinel(client, key, *handlers, clock=time.time)
         self._queries = Queries(client, settings.url, settings.publishable_key)
-        self._requests = Requests(settings, sentinel, self._queries, self._registration, self._now)
+        self._observer = Observer(settings, self._post, self._now)
+        self._requests = Requests(self._about, sentinel, self._queries, self._now)
         self._spool = Spool(settings.data_dir / "spool")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         cache = ContentCache(settings.cache_dir / "documents")
@@ -129,7 +131,10 @@ class Daemon:
         undelivered, damaged = await asyncio.to_thread(self._spool.load)
         for path in damaged:
             self._tell(Event("spool_damaged", f"A damaged result is kept as {path}", "warning"))
+        await self._observer.open()
         self._post(on.Started(at=self._now(), undelivered=tuple(undelivered)))
+        self._observer.look()  # what is shared is known before anything is begun
+        self._spawn("observer", self._observer.watch(lambda: self._state.is_guarded))
         while self._state.status != "stopped":
             stimulus = await self._next()
             for instruction in self._state.handle(stimulus):
@@ -172,6 +177,8 @@ class Daemon:
                 self._spawn("calibration", self._calibrate())
             case do.ResizePool(size):
                 self._runner.resize(size)
+            case do.SetTerms(terms):
+                self._runner.arrange(terms)
             case do.StartChunk(chunk):
                 self._runner.start(chunk)
             case do.StopChunk(chunk_id):
@@ -193,6 +200,10 @@ class Daemon:
                 raise TypeError(f"no way to carry out {instruction}")
 
     # -- what it takes ----------------------------------------------------------------------
+
+    def _about(self) -> Mapping[str, Any]:
+        given = self._registration
+        return self._observer.registration() if given is None else given
 
     async def _ask(self, request: do.Request) -> None:
         self._post(await self._requests.answer(request))

@@ -2,6 +2,7 @@
 
 NodeError
 ├── ConfigurationError
+│   └── AllocationError
 ├── CommandError
 ├── IdentityError
 ├── ContentError
@@ -46,6 +47,10 @@ class ConfigurationError(NodeError):
     """A setting has a value that cannot be used."""
 
     exit_code = 2
+
+
+class AllocationError(ConfigurationError):
+    """The hardware cannot give what was asked of it."""
 
 
 class CommandError(NodeError):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from node.model import Chunk, Event, Finished
+    from node.steward import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class ResizePool:
     """Change the number of workers; running chunks finish."""
 
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTerms:
+    """Change how workers work, those that run included."""
+
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ Instruction = (
     | Subscribe
     | Calibrate
     | ResizePool
+    | SetTerms
     | StartChunk
     | StopChunk
     | Keep

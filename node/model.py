@@ -172,3 +172,4 @@ class Snapshot:
     paused: bool
     required_version: str | None
     last_error: str | None
+    rests: tuple[str, ...] = ()  # why it is paused

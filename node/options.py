@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,14 @@ def whole(low: int, high: int) -> Callable[[object], int]:
         return number
 
     return read
+
+
+def megabytes(value: object) -> int:
+    """A number as it is, or an amount of memory such as `8GB` or `512MB`, in megabytes."""
+    match = re.fullmatch(r"(\d+)\s*(gb?|mb?)?", text(value), re.IGNORECASE)
+    if match is None:
+        raise ValueError
+    return int(match[1]) * (1024 if (match[2] or "m")[0] in "gG" else 1)
 
 
 def _integer(digits: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -11,13 +10,11 @@ import psutil
 from node import instructions as do
 from node import stimuli as on
 from node.errors import PoolRefusalError, PoolUnavailableError, UnauthorizedError
-from node.hardware import detect_hardware
 from node.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from node.config import Settings
     from node.queries import Queries
     from node.sentinel import Sentinel
 
@@ -36,16 +33,14 @@ class Requests:
 
     def __init__(
         self,
-        settings: Settings,
+        registration: Callable[[], Mapping[str, Any]],
         sentinel: Sentinel,
         queries: Queries,
-        registration: Mapping[str, Any] | None,
         now: Callable[[], float],
     ) -> None:
-        self._settings = settings
+        self._registration = registration
         self._sentinel = sentinel
         self._queries = queries
-        self._registration = registration
         self._now = now
 
     async def answer(self, request: do.Request) -> on.Stimulus:
@@ -76,13 +71,7 @@ class Requests:
                 return await self._exchange(request)
 
     async def _register(self) -> on.Stimulus:
-        if self._registration is None:
-            settings = self._settings
-            hardware = await asyncio.to_thread(detect_hardware, settings.data_dir)
-            self._registration = hardware.registration(
-                VERSION, settings.max_parallel, settings.name
-            )
-        answer = await self._sentinel.register(self._registration)
+        answer = await self._sentinel.register(self._registration())
         expires = answer.claim_code_expires_at
         code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()
         return on.Registered(at=self._now(), answer=answer, code_expires_in=code_expires_in)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.errors import EngineVersionError, MissingError, NodeError, PoolUnavailableError
 from node.model import Chunk, Ended
+from node.utils.cpu import cpus_for
 from node.utils.logging import context
 from node.versions import accepts
 from node.worker.pool import Task, WorkerPool, failure
+from node.worker.terms import WorkTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from node.allocation import Priority
     from node.engine import Engine
     from node.library import Library
+    from node.steward import Terms
 
 logger = logging.getLogger(__name__)
+
+#: How far workers stand back at least, by priority; whoever decided nothing has the settings alone.
+NICENESS: Final[Mapping[Priority | None, int]] = {"low": 19, "normal": 5, "high": 0}
 
 
 class Runner:
@@ -37,13 +44,24 @@ class Runner:
         self._library = library
         self._engines = engines
         self._on_ended = on_ended
-        self._pool = WorkerPool(engines, self._report, niceness=niceness)
+        self._niceness = niceness
+        self._pool = WorkerPool(engines, self._report, WorkTerms(niceness=niceness))
         self._preparing: dict[str, asyncio.Task[Task]] = {}
         self._unwanted: set[str] = set()
 
     def resize(self, size: int) -> None:
         """Change the number of workers."""
         self._pool.resize(size)
+
+    def arrange(self, terms: Terms) -> None:
+        """Change the terms on which workers work."""
+        self._pool.arrange(
+            WorkTerms(
+                cpus=None if terms.cores is None else cpus_for(terms.cores),
+                niceness=max(self._niceness, NICENESS.get(terms.priority, 0)),
+                power_percent=terms.max_power_percent,
+            )
+        )
 
     def start(self, chunk: Chunk) -> None:
         """Run a chunk on the next free worker."""

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from node.amounts import duration
 from node.glyphs import large, small
+from node.rests import rest_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +99,8 @@ def render(view: View, width: int, height: int) -> Layout:
 def _header(view: View) -> RenderableType:
     snapshot = view.snapshot
     color = STATE_COLORS[snapshot.state]
-    words = "paused by its owner" if snapshot.paused else STATE_WORDS[snapshot.state]
+    is_paused, state = snapshot.paused, STATE_WORDS[snapshot.state]
+    words = f"paused {rest_words(snapshot.rests)}" if is_paused else state
     if snapshot.required_version is not None:
         color, words = "red", f"too old: update it to {snapshot.required_version} or newer"
     line = Table.grid(expand=True)

@@ -84,7 +84,8 @@ def _moment(value: object) -> str:
 def _snapshot(document: dict[str, Any]) -> Snapshot:
     expires = document["claim_code_expires_at"]
     moment = datetime.fromisoformat(expires) if expires else None
-    return Snapshot(**{**document, "claim_code_expires_at": moment})
+    rests = tuple(document.get("rests", ()))
+    return Snapshot(**{**document, "claim_code_expires_at": moment, "rests": rests})
 
 
 def _runs(pid: int, started_at: float) -> bool:

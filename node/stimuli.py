@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node.guards import Conditions
     from node.model import (
         Chunk,
         Ended,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         NodeSettings,
         RegistrationAnswer,
     )
+    from node.sharing import Sharing
 
 Request = Literal["register", "token", "claim", "heartbeat", "exchange"]
 FailureKind = Literal["transient", "unauthorized", "forbidden", "invalid", "refused"]
@@ -165,6 +167,20 @@ class ChunkEnded(Stimulus):
     """A chunk that was started is over."""
 
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharingDecided(Stimulus):
+    """Somebody at this machine decided what it shares, or whether it rests."""
+
+    sharing: Sharing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionsFelt(Stimulus):
+    """How the machine feels, for the guards of what it shares."""
+
+    conditions: Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from node import instructions as do
 from node.ledger import Ledger
 from node.model import Finished
+from node.rests import rest_words
 from node.rules import SPEED_MEMORY
+from node.steward import Steward, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from node.journal import Journal
     from node.model import Chunk, Ended, FinishedStatus, Outcome
+    from node.steward import RestReason
 
 
 class Workload:
@@ -23,8 +26,9 @@ class Workload:
     def __init__(self, journal: Journal, limit: int | None) -> None:
         self.ledger = Ledger()
         self.size = 0
-        self.paused = False
         self.required_version: str | None = None
+        self.steward = Steward()
+        self.rests: tuple[RestReason, ...] = ()
         self.engine: str | None = None
         self.engine_versions: Mapping[str, str] = {}
         self.speeds: dict[str, float] = {}
@@ -34,6 +38,8 @@ class Workload:
         self.wants_exchange = False
         self._journal = journal
         self._limit = limit
+        self._wanted = 0
+        self._terms = Terms()
 
     @property
     def iterations_per_second(self) -> float:
@@ -41,25 +47,32 @@ class Workload:
         return self.speeds.get(self.engine or "", 0.0)
 
     @property
+    def paused(self) -> bool:
+        """Whether nothing new is begun."""
+        return bool(self.rests)
+
+    @property
     def free_workers(self) -> int:
-        """Workers without a chunk."""
-        return max(0, self.size - self.ledger.busy)
+        """Workers that could take a chunk now."""
+        return 0 if self.is_resting else max(0, self.size - self.ledger.busy)
 
     @property
     def slots(self) -> int:
         """Chunks the node has room for."""
-        return 0 if self.rests else max(0, self.size - len(self.ledger.assignments))
+        return 0 if self.is_resting else max(0, self.size - len(self.ledger.assignments))
 
     @property
-    def rests(self) -> bool:
+    def is_resting(self) -> bool:
         """The node is not to begin anything."""
         return self.paused or self.required_version is not None or self.size == 0
 
     # -- what the owner wants ---------------------------------------------------------------
 
     def resize(self, wanted: int) -> None:
-        """Run this many workers, within what this machine's user allows."""
-        size = wanted if self._limit is None else min(wanted, self._limit)
+        """Run this many workers, within what this machine's user and its owner allow."""
+        self._wanted = wanted
+        allowed = self.steward.workers(wanted)
+        size = allowed if self._limit is None else min(allowed, self._limit)
         if size == self.size:
             return
         self.wants_exchange |= size > self.size
@@ -67,16 +80,25 @@ class Workload:
         self._journal.do(do.ResizePool(size))
         self._journal.tell("resized", f"Running {size} workers", workers=size)
 
-    def pause(self, *, paused: bool) -> None:
-        """Take nothing new, or take it again."""
-        if paused == self.paused:
-            return
-        self.paused = paused
-        self.wants_exchange = True
-        if paused:
-            self._journal.tell("paused", "Paused by the owner: running chunks finish")
+    def follow(self) -> bool:
+        """Do as the steward says; True when that begins or ends a rest."""
+        self.resize(self._wanted)
+        if self.steward.terms != self._terms:
+            self._terms = self.steward.terms
+            self._journal.do(do.SetTerms(self._terms))
+        return self._rest(self.steward.rests)
+
+    def _rest(self, reasons: tuple[RestReason, ...]) -> bool:
+        """Take nothing new for these reasons, or take it again where there are none."""
+        if reasons == self.rests:
+            return False
+        was_paused, self.rests = self.paused, reasons
+        if self.paused:
+            self._journal.tell("paused", f"Paused {rest_words(reasons)}", reasons=list(reasons))
         else:
-            self._journal.tell("resumed", "The owner lets this node work again")
+            self._journal.tell("resumed", "Working again")
+        self.wants_exchange |= was_paused != self.paused
+        return was_paused != self.paused
 
     def require(self, version: str | None) -> None:
         """Take nothing new while the pool wants a later release than this one."""
@@ -104,7 +126,7 @@ class Workload:
     def start_held(self) -> None:
         """Give held chunks to free workers, oldest first; give them back where nobody works."""
         for chunk_id in self.ledger.ids("held"):
-            if self.rests:
+            if self.is_resting:
                 self._release(chunk_id)
             elif self.free_workers:
                 self._start(self.ledger.start(chunk_id))

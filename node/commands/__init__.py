@@ -17,7 +17,9 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "run": "run this machine as a node of the pool (the default)",
         "claim": "make a node yours, with the code it shows",
-        "devices": "show the devices of this machine",
+        "devices": "show the devices of this machine, share or withhold them",
+        "pause": "let the node of this machine rest",
+        "resume": "let the node of this machine work again",
         "status": "show the node on this machine, and your nodes in the pool",
         "unregister": "take this node out of the pool",
         "login": "sign in to the pool, or sign up",

@@ -12,6 +12,7 @@ from rich.table import Table
 from node.amounts import age, duration
 from node.commands.command import Command, Context, signed_in
 from node.errors import NodeError, SignInError
+from node.rests import rest_words
 from node.status_file import LocalStatus, StatusFile
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _show_local(context: Context, local: LocalStatus | None) -> None:
     up = duration(context.clock() - local.started_at)
     rows = {
         "node": escape(node.name or node.node_id or "not registered yet"),
-        "state": f"[bold]{node.state}[/]{' (paused by its owner)' if node.paused else ''}",
+        "state": f"[bold]{node.state}[/]"
+        + (f" (paused {rest_words(node.rests)})" if node.paused else ""),
         "update": node.required_version
         and f"[red]the pool gives it no work before it is {escape(node.required_version)}[/]",
         "claim code": node.claim_code and f"[bold]{node.claim_code}[/]",

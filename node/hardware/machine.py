@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from node.allocation import Device
 from node.hardware.apple import MacOS
 from node.hardware.gpu import Gpu, all_gpus
 from node.hardware.linux import Linux
 from node.hardware.windows import Windows
+from node.sharing import CPU
 from node.utils.cpu import ARM, X86, Cores, detect_cores
 from node.utils.probe import SystemProbe
 
@@ -24,7 +26,6 @@ GIBIBYTE: Final = 1024**3
 MACHINE_NAMESPACE: Final = b"simpool machine id\x00"
 MULTICAST_BIT: Final = 1 << 40
 LONGEST_HOSTNAME: Final = 255
-CPU: Final = "cpu-0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,12 @@ class Hardware:
     def enabled_cores(self, max_parallel: int | None = None) -> int:
         """Workers to run: what the owner asked for, within what the machine has."""
         return min(max_parallel or self.cores.optimal, self.cores.total)
+
+    def devices(self) -> dict[str, Device]:
+        """What can be shared, by id."""
+        cpu = Device(self.cpu.device_id, "cpu", self.cpu.cores)
+        gpus = (Device(gpu.device_id, "gpu", gpu.vram_mb) for gpu in self.gpus if gpu.is_offered)
+        return {device.device_id: device for device in (cpu, *gpus)}
 
     def document(self) -> dict[str, Any]:
         """The machine as `hardware` of a registration holds it."""

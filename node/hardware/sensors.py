@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from node.guards import Conditions
 from node.utils.probe import number
 
 if TYPE_CHECKING:
@@ -41,11 +42,16 @@ class Sensors:
     """Reads the devices of one machine; load and power of a CPU are since the last reading."""
 
     def __init__(
-        self, probe: Probe, hardware: Hardware, clock: Callable[[], float] = time.monotonic
+        self,
+        probe: Probe,
+        hardware: Hardware,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._probe = probe
         self._hardware = hardware
         self._clock = clock
+        self._wall = wall
         self._energy = self._joules()
 
     def read(self) -> tuple[Reading, ...]:
@@ -53,6 +59,18 @@ class Sensors:
         nvidia = {facts.uuid: facts for facts in self._nvidia()}
         gpus = (self._gpu(gpu, nvidia.get(gpu.place)) for gpu in self._hardware.gpus)
         return (self._cpu(), *gpus)
+
+    def conditions(self, readings: tuple[Reading, ...]) -> Conditions:
+        """What guards want to know of the machine whose readings these are."""
+        battery = self._probe.battery()
+        moment = time.localtime(self._wall())
+        ours = self._probe.own_load()
+        return Conditions(
+            minute_of_day=60 * moment.tm_hour + moment.tm_min,
+            on_battery=None if battery is None else not battery.is_plugged,
+            temperature_celsius=readings[0].temperature_celsius,
+            others_percent=max(0.0, (readings[0].load_percent or 0.0) - ours),
+        )
 
     def _nvidia(self) -> tuple[NvidiaFacts, ...]:
         has_any = any(gpu.vendor == "nvidia" for gpu in self._hardware.gpus)

@@ -46,6 +46,24 @@ def detect_cores(probe: Probe | None = None) -> Cores:
     return Cores(total=total, optimal=max(1, optimal), physical=physical)
 
 
+def cpus_for(cores: int, probe: Probe | None = None) -> frozenset[int] | None:
+    """CPUs to run that many cores' worth of work on, None where CPUs cannot be chosen.
+
+    Every worker gets a core of its own as long as there are some, the last ones first: the first
+    CPU is where a system likes to do its own work.
+    """
+    probe = probe or SystemProbe()
+    usable = _usable(probe)
+    if usable is None:
+        return None
+    by_core: dict[object, list[int]] = {}
+    for cpu in usable:
+        by_core.setdefault(_core_of(probe, cpu) or cpu, []).append(cpu)
+    # the first thread of every core before the second of any
+    ranked = sorted((place, -cpu) for core in by_core.values() for place, cpu in enumerate(core))
+    return frozenset(-cpu for _, cpu in ranked[:cores])
+
+
 def _usable(probe: Probe) -> list[int] | None:
     allowed = probe.allowed()
     return sorted(allowed) if allowed else None

@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,9 @@ class Probe(Protocol):
     def cpu_load(self) -> float:
         """Percent of all CPUs in use since this was last asked."""
 
+    def own_load(self) -> float:
+        """Percent of all CPUs that this process used since this was last asked."""
+
     def nvidia(self) -> tuple[NvidiaFacts, ...]:
         """What NVML tells; nothing where there is no driver."""
 
@@ -91,7 +95,8 @@ class SystemProbe:
     def __init__(self) -> None:
         self.system = platform.system().lower()
         self.machine = platform.machine().lower()
-        psutil.cpu_percent()  # its first answer has no past to compare with
+        self._cpu_times = _busy_and_total()
+        self._own_times = (time.process_time(), time.monotonic())
 
     def hostname(self) -> str:
         """Name of the machine in its network."""
@@ -168,11 +173,30 @@ class SystemProbe:
 
     def cpu_load(self) -> float:
         """Percent of all CPUs in use since this was last asked."""
-        return psutil.cpu_percent()
+        before, self._cpu_times = self._cpu_times, _busy_and_total()
+        return _percent(before, self._cpu_times)
+
+    def own_load(self) -> float:
+        """Percent of all CPUs that this process used since this was last asked."""
+        before, self._own_times = self._own_times, (time.process_time(), time.monotonic())
+        return _percent(before, self._own_times) / self.logical()
 
     def nvidia(self) -> tuple[NvidiaFacts, ...]:
         """What NVML tells; nothing where there is no driver."""
         return nvidia_facts(load_nvml())
+
+
+def _busy_and_total() -> tuple[float, float]:
+    """Seconds that all CPUs have worked, and all seconds they have had."""
+    times = psutil.cpu_times()
+    # what virtual machines have run is in `user` already
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return total - times.idle - getattr(times, "iowait", 0.0), total
+
+
+def _percent(before: tuple[float, float], now: tuple[float, float]) -> float:
+    part, whole = now[0] - before[0], now[1] - before[1]
+    return min(100.0, max(0.0, 100.0 * part / whole)) if whole > 0 else 0.0
 
 
 def number(text: str | None) -> int | None:

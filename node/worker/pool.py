@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-import queue
-import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from node.engine import Engine, EngineError, Plan, UnknownEngineError
 from node.model import Ended
 from node.utils.logging import context
+from node.worker.pacer import Pacer
 from node.worker.plans import Plans
+from node.worker.terms import UNRESTRICTED, impose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from node.model import Chunk
+    from node.worker.terms import WorkTerms
 
 logger = logging.getLogger(__name__)
 
@@ -51,17 +52,18 @@ class WorkerPool:
         self,
         engines: Callable[[str], Engine],
         on_ended: Callable[[Ended], None],
-        *,
-        niceness: int = 0,
+        terms: WorkTerms = UNRESTRICTED,
     ) -> None:
         self._engines = engines
         self._on_ended = on_ended
-        self._niceness = niceness
+        self.terms = terms
         self._plans = Plans()
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._waiting: deque[_Entry] = deque()
         self._entries: dict[str, _Entry] = {}
         self._threads: set[threading.Thread] = set()
+        self._replaced: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
         self._size = 0
         self._started = 0
 
@@ -73,18 +75,33 @@ class WorkerPool:
     def resize(self, size: int) -> None:
         """Add workers, or send some home after their current chunk."""
         with self._lock:
-            for _ in range(self._size - size):
-                self._queue.put(None)
-            for _ in range(size - self._size):
+            for _ in range(size - len(self._threads - self._replaced)):
                 self._hire()
             self._size = size
+            self._news.notify_all()
+
+    def arrange(self, terms: WorkTerms) -> None:
+        """Work on these terms from now on, in the middle of a chunk too.
+
+        A worker that cannot follow them goes home after its chunk, and a new one comes. Call it
+        where `resize` is called: a thread begins on the terms of who starts it.
+        """
+        self.terms = terms
+        with self._lock:
+            threads = list(self._threads)
+            stuck = [one for one in threads if not impose(terms, one.native_id or 0)]
+            for thread in set(stuck) - self._replaced:
+                self._replaced.add(thread)
+                self._hire()
+            self._news.notify_all()
 
     def submit(self, task: Task) -> None:
         """Queue a task for the next free worker."""
         entry = _Entry(task)
         with self._lock:
             self._entries[task.chunk.chunk_id] = entry
-        self._queue.put(entry)
+            self._waiting.append(entry)
+            self._news.notify()
 
     def cancel(self, chunk_id: str) -> None:
         """Stop a task; it ends as `stopped` unless it was just done."""
@@ -100,12 +117,10 @@ class WorkerPool:
         for entry in entries:
             entry.stop.set()
         self.resize(0)
-        for thread in self._living():
-            thread.join()
-
-    def _living(self) -> list[threading.Thread]:
         with self._lock:
-            return list(self._threads)
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
 
     def _hire(self) -> None:
         self._started += 1
@@ -114,14 +129,28 @@ class WorkerPool:
         thread.start()
 
     def _work(self) -> None:
-        lower_priority(self._niceness)
-        while (entry := self._queue.get()) is not None:
+        impose(self.terms, threading.get_native_id())
+        while (entry := self._next()) is not None:
             ended = self._run(entry)
             with self._lock:
                 del self._entries[entry.task.chunk.chunk_id]
             self._on_ended(ended)
+
+    def _next(self) -> _Entry | None:
+        """The next task; None for going home, replaced or not needed, with nothing left to do."""
+        me = threading.current_thread()
         with self._lock:
-            self._threads.discard(threading.current_thread())
+            while me not in self._replaced:
+                if self._waiting:
+                    return self._waiting.popleft()
+                if len(self._threads - self._replaced) > self._size:
+                    break
+                self._news.wait()
+            self._threads.discard(me)
+            self._replaced.discard(me)
+            # what this one was told may have been meant for another
+            self._news.notify()
+        return None
 
     def _run(self, entry: _Entry) -> Ended:
         """Run one task; whatever the engine raises becomes a failed chunk."""
@@ -144,9 +173,8 @@ class WorkerPool:
         engine = self._engines(chunk.engine)
         plan = self._plan(engine, entry.task)
         started = time.perf_counter()
-        result = engine.run(
-            plan, chunk.seed, chunk.seed_offset, chunk.iterations, entry.stop.is_set
-        )
+        pacer = Pacer(entry.stop, lambda: self.terms.power_percent)
+        result = engine.run(plan, chunk.seed, chunk.seed_offset, chunk.iterations, pacer)
         seconds = time.perf_counter() - started
         if result is None:
             return Ended(chunk.chunk_id, "stopped")
@@ -156,12 +184,6 @@ class WorkerPool:
         return self._plans.get(
             task.chunk.config_hash, lambda: engine.prepare(task.config, task.documents)
         )
-
-
-def lower_priority(niceness: int) -> None:
-    """Make the calling thread yield to others; Linux alone can do that for one thread."""
-    if niceness and sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def failure(chunk_id: str, error: BaseException) -> Ended:

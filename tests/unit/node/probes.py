@@ -37,6 +37,7 @@ class RecordedProbe:
     power: Battery | None = None
     card_address: int = 0x001122334455
     load: float = 0.0
+    own: float = 0.0
     nvidia_gpus: tuple[NvidiaFacts, ...] = ()
 
     def hostname(self) -> str:
@@ -88,6 +89,10 @@ class RecordedProbe:
     def cpu_load(self) -> float:
         """The recorded load."""
         return self.load
+
+    def own_load(self) -> float:
+        """The recorded share of this process."""
+        return self.own
 
     def nvidia(self) -> tuple[NvidiaFacts, ...]:
         """The recorded GPUs of NVIDIA."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.utils.cpu import Cores, detect_cores
+from node.utils.cpu import Cores, cpus_for, detect_cores
 from node.utils.probe import SystemProbe
 from tests.unit.node import probes
 from tests.unit.node.probes import RecordedProbe
@@ -132,3 +132,35 @@ def test_this_machine_has_sensible_cores() -> None:
     """The real probe gives numbers that fit together."""
     cores = detect_cores(SystemProbe())
     assert 1 <= cores.optimal <= cores.total <= SystemProbe().logical()
+
+
+def bound(probe: RecordedProbe) -> RecordedProbe:
+    """The machine whose system lets CPUs be chosen."""
+    return replace(probe, affinity=frozenset(range(probe.cpus)))
+
+
+@pytest.mark.parametrize(
+    ("probe", "cores", "cpus"),
+    [
+        (probes.RYZEN_7950X, 1, {15}),
+        (probes.RYZEN_7950X, 3, {13, 14, 15}),
+        (probes.RYZEN_7950X, 17, {*range(16), 31}),
+        (probes.CORE_I9_13900K, 2, {30, 31}),
+        (probes.RASPBERRY_PI, 2, {2, 3}),
+        (probes.RASPBERRY_PI, 9, {0, 1, 2, 3}),
+    ],
+)
+def test_shared_cores_are_the_last_ones(probe: RecordedProbe, cores: int, cpus: set[int]) -> None:
+    """One thread of each before a second of any, and the first CPU is left to the system."""
+    assert cpus_for(cores, bound(probe)) == frozenset(cpus)
+
+
+def test_cpus_outside_the_affinity_are_not_chosen() -> None:
+    """A process that may use two of them shares no others."""
+    narrow = replace(probes.RYZEN_7950X, affinity=frozenset({2, 18, 3}))
+    assert cpus_for(2, narrow) == frozenset({2, 3})
+
+
+def test_where_cpus_cannot_be_chosen_nobody_tries() -> None:
+    """Elsewhere the number of workers is the limit."""
+    assert cpus_for(1, probes.APPLE_M1_PRO) is None

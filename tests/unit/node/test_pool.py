@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import queue
-import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +18,10 @@ from node.errors import PoolUnavailableError
 from node.library import Library
 from node.model import Chunk, Ended
 from node.runner import Runner
-from node.worker.pool import Task, WorkerPool, lower_priority
+from node.steward import Terms
+from node.utils.cpu import cpus_for
+from node.worker.pool import Task, WorkerPool
+from node.worker.terms import WorkTerms
 from tests.unit.node.gated import GatedEngine, counted
 from tests.unit.node.machine import chunk
 
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
 class Bench:
     """A pool with one engine, and what its workers report."""
 
-    def __init__(self, engine: Any, *, niceness: int = 0) -> None:
+    def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.reports: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        self.pool = WorkerPool(
-            lambda _: cast("Engine", engine), self.reports.put, niceness=niceness
-        )
+        self.pool = WorkerPool(lambda _: cast("Engine", engine), self.reports.put)
 
     def submit(self, *numbers: int) -> None:
         """Queue these chunks."""
@@ -216,23 +215,6 @@ def test_a_preparation_that_fails_fails_each_chunk_and_is_tried_again() -> None:
     bench.pool.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own elsewhere")
-def test_workers_stand_back_alone() -> None:
-    """The thread's priority changes, the process's does not."""
-    seen: list[int] = []
-
-    def work() -> None:
-        lower_priority(5)
-        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [before + 5]
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
-
-
 # -- the runner: from a lease to a worker and back into the loop ----------------------------------
 
 TEXTS = {
@@ -245,14 +227,14 @@ CONFIG = next(iter(TEXTS))
 class Desk:
     """A runner with scripted documents."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, niceness: int = 0) -> None:
         self.engine = GatedEngine()
         self.reports: asyncio.Queue[Ended] = asyncio.Queue()
         self.fetch_gate = asyncio.Event()
         self.fetch_gate.set()
         self.error: Exception | None = None
         library = Library(ContentCache(directory), self.fetch, self.fetch)
-        self.runner = Runner(library, self.get_engine, self.reports.put_nowait)
+        self.runner = Runner(library, self.get_engine, self.reports.put_nowait, niceness=niceness)
         self.runner.resize(1)
 
     def get_engine(self, name: str) -> Engine:
@@ -353,6 +335,22 @@ async def test_an_unknown_engine_fails_the_chunk_for_this_node(tmp_path: Path) -
     ended = await desk.ended()
     assert (ended.end, ended.retryable) == ("failed", True)
     assert "chess" in (ended.error or "")
+    await desk.runner.close()
+
+
+async def test_terms_of_the_state_machine_become_terms_of_work(tmp_path: Path) -> None:
+    """Cores are chosen, a priority is a niceness, and nobody goes below what the settings say."""
+    desk = Desk(tmp_path, niceness=7)
+    pool = desk.runner._pool
+    assert pool.terms == WorkTerms(niceness=7)
+    for terms, expected in (
+        (Terms(1, "low", 40), WorkTerms(cpus=cpus_for(1), niceness=19, power_percent=40)),
+        (Terms(None, "normal"), WorkTerms(niceness=7)),
+        (Terms(None, "high"), WorkTerms(niceness=7)),
+        (Terms(), WorkTerms(niceness=7)),
+    ):
+        desk.runner.arrange(terms)
+        assert pool.terms == expected
     await desk.runner.close()
 
 

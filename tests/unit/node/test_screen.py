@@ -131,7 +131,9 @@ def test_trouble_is_shown() -> None:
 
 def test_a_paused_node_says_so() -> None:
     """The owner's pause is told instead of the state."""
-    assert "● paused by its owner" in "\n".join(text(replace(RUNNING, paused=True)))
+    assert "● paused by its owner" in "\n".join(
+        text(replace(RUNNING, paused=True, rests=("by_owner",)))
+    )
 
 
 def test_a_node_that_is_too_old_says_what_to_do() -> None:

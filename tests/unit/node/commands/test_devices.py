@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from node.commands import devices
 from node.commands.devices import COMMAND
+from node.errors import AllocationError, ConfigurationError
 from tests.unit.node.machines import recorded
 
 if TYPE_CHECKING:
@@ -54,3 +55,81 @@ def test_devices_for_programs(shell: Shell) -> None:
         "vram_used_mb": 1205,
     }
     assert len(document["machine_id"]) == 64
+    assert document["devices"][0]["is_shared"] is True
+    assert document["devices"][0]["allocation"] is None
+
+
+def share(shell: Shell, device: str = "cpu-0", **values: Any) -> str:
+    """What is said of a device after it was shared so."""
+    return shell.call(COMMAND, {"action": "share", "device": device, **values}).out
+
+
+def test_a_decision_is_kept_and_shown(shell: Shell) -> None:
+    """In words, with every condition."""
+    words = share(
+        shell,
+        cores=4,
+        keep=2,
+        priority="low",
+        max_power=80,
+        when="overnight",
+        ac_only=True,
+        max_temperature=85,
+    )
+    assert " ".join(words.split()) == (
+        "cpu-0 is shared: 4 cores, 2 kept, priority low, 80 % of the power, overnight only, "
+        "not on battery, below 85 °C."
+    )
+    assert "overnight only" in shell.call(COMMAND).out
+    device = shell.call(COMMAND, as_json=True).json["devices"][0]
+    assert device["allocation"]["cores_allocated"] == 4
+    assert device["allocation"]["temperature_limit_celsius"] == 85
+
+
+def test_what_is_not_said_again_stays(shell: Shell) -> None:
+    """Also over a time of being withheld."""
+    share(shell, cores=4, keep=2, when="idle")
+    shell.call(COMMAND, {"action": "withhold", "device": "cpu-0"})
+    assert "withheld" in shell.call(COMMAND).out
+    words = share(shell, cores=1)
+    assert "1 core, 2 kept, while nobody uses the machine" in words
+    assert "nobody" not in share(shell, when="always")
+
+
+def test_a_device_is_shared_but_for_what_is_kept(shell: Shell) -> None:
+    """Two cores or 2 GB of memory, unless somebody says otherwise."""
+    assert "14 cores, 2 kept" in share(shell)
+    assert "22,516 MB of memory, 2,048 MB kept" in share(shell, "gpu-0")
+    assert "8,192 MB of memory" in share(shell, "gpu-0", vram=8192)
+
+
+def test_more_than_there_is_changes_nothing(shell: Shell) -> None:
+    """The error says how much there is."""
+    with pytest.raises(AllocationError, match="has 16 cores"):
+        share(shell, cores=15)
+    assert shell.call(COMMAND, as_json=True).json["devices"][0]["allocation"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"action": "lend"}, "'lend'"),
+        ({"action": "share"}, "no device is named"),
+        ({"action": "share", "device": "gpu-7"}, "'gpu-7'"),
+        ({"action": "withhold", "device": "cpu-0", "cores": 1}, "--cores"),
+        ({"action": "withhold", "device": "cpu-0", "max_power": 1}, "--max-power"),
+        ({"action": "share", "device": "cpu-0", "vram": 1}, "not by --vram"),
+        ({"action": "share", "device": "gpu-0", "cores": 1}, "not by --cores"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(shell: Shell, values: dict[str, Any], problem: str) -> None:
+    """With what there is to choose from."""
+    with pytest.raises(ConfigurationError, match=problem):
+        shell.call(COMMAND, values)
+
+
+def test_a_decision_for_programs(shell: Shell) -> None:
+    """--json gives the record of the device."""
+    values = {"action": "withhold", "device": "gpu-0"}
+    document = shell.call(COMMAND, values, as_json=True).json
+    assert document == {"is_shared": False, "allocation": None, "decided_at": None}

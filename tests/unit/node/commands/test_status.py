@@ -69,7 +69,9 @@ def test_an_unclaimed_node_shows_its_code(shell: Shell) -> None:
 
 def test_trouble_and_pause_are_shown(shell: Shell) -> None:
     """The last error, and that the owner paused the node."""
-    StatusFile(shell.settings).write(replace(RUNNING, paused=True, last_error="it [broke]"))
+    StatusFile(shell.settings).write(
+        replace(RUNNING, paused=True, rests=("by_owner",), last_error="it [broke]")
+    )
     outcome = shell.call(COMMAND)
     assert "paused by its owner" in outcome.out
     assert "it [broke]" in outcome.out
