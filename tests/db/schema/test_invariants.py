@@ -109,6 +109,41 @@ LATE_DAMAGE = {
 }
 
 
+#: a kind of damage to a job with a confirmed result and one that is held, and what is said of it
+CHECK_DAMAGE = {
+    "a check is lost": (
+        "delete from private.checks",
+        [
+            "iterations from 20, of a uncut range, do not follow on 10",
+            "is held, but its range is not checked",
+        ],
+    ),
+    "a held result is lost": (
+        "delete from public.sim_chunks where status = 'held'",
+        [
+            "iterations from 10 are checked, but no result of them is held",
+            "iterations from 10, of a uncut range, are held twice",
+        ],
+    ),
+    "a check is offered to nobody": (
+        "update private.checks set open = 0",
+        ["iterations from 10 are checked, but nobody runs them again or may"],
+    ),
+    "a confirmed result is not that which counts": (
+        "update public.sim_chunks set result_digest = 'x' where status = 'confirmed'",
+        ["is confirmed, but no result like it counts"],
+    ),
+    "a liar is believed": (
+        (
+            "update public.sim_chunks set node_id = gen_random_uuid() where status = 'held';"
+            "insert into private.node_trust (node_id, quarantined_at, purged_at)"
+            " select node_id, now(), now() from public.sim_chunks where status = 'held'"
+        ),
+        ["is held of node"],
+    ),
+}
+
+
 def problems(pool: Pool, damage: str) -> list[str]:
     """What is wrong after the damage; nothing was before it."""
     assert pool.database.broken_invariants() == []
@@ -134,6 +169,21 @@ def test_damage_to_a_running_job_is_found(pool: Pool, damage: str, expected: lis
     chunks: list[dict[str, Any]] = node.take(3)
     assert [chunk["iterations"] for chunk in chunks] == [10, 10, 10]
     assert node.outcome(completed(chunks[0])) == "accepted"
+    found = problems(pool, damage)
+    assert matches(found, expected), found
+
+
+@pytest.mark.cooks_the_books
+@pytest.mark.parametrize(("damage", "expected"), CHECK_DAMAGE.values(), ids=CHECK_DAMAGE.keys())
+def test_damage_to_checks_is_found(pool: Pool, damage: str, expected: list[str]) -> None:
+    """Each kind says what is wrong, and nothing else."""
+    pool.configure(chunk_iterations_max=10, checks_to_trust=3)
+    new, other = pool.node(), pool.node()
+    for node in (new, other):
+        pool.share_with_everybody(node)
+    pool.user().submit(1000, access_type="public")
+    new.exchange([completed(chunk) for chunk in new.take(2)])
+    other.exchange([completed(chunk) for chunk in other.take(1)])
     found = problems(pool, damage)
     assert matches(found, expected), found
 

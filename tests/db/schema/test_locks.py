@@ -289,3 +289,105 @@ def test_a_node_that_calls_is_not_abandoned(pool: Pool) -> None:
         row = maintenance.execute("select private.delete_abandoned_nodes()").fetchone()
         assert row == (0,)
     assert pool.scalar("select private.delete_abandoned_nodes()") == 1
+
+
+# -- checks ---------------------------------------------------------------------------------
+
+
+def _checked_pool(pool: Pool) -> tuple[Node, Node, Node]:
+    """Three nodes of different owners, each new, so that all of their results are checked."""
+    pool.configure(chunk_iterations_max=10, checks_to_trust=1000)
+    nodes = pool.node(), pool.node(), pool.node()
+    for node in nodes:
+        pool.share_with_everybody(node)
+    return nodes
+
+
+def test_opinions_handed_in_crosswise_do_not_deadlock(pool: Pool) -> None:
+    """Whatever the order of the items, checks are locked in one order."""
+    one, other, third = _checked_pool(pool)
+    user = pool.user()
+    # with ranges left to lease, so that the job is shared
+    job = user.submit(100_000, access_type="public", replication=3)
+    one.exchange([completed(chunk) for chunk in one.take(2)])
+    first, second = (completed(chunk) for chunk in other.take(2))
+    backwards = [completed(chunk) for chunk in reversed(third.take(2))]
+    with ThreadPoolExecutor() as executor:
+        with other.connection.transaction():
+            assert other.outcome(first) == "accepted"
+            future = executor.submit(third.exchange, backwards)
+            _wait_until_blocked(pool, future)
+            assert other.outcome(second) == "accepted"
+        assert {item["outcome"] for item in future.result()["outcomes"]} == {"accepted"}
+    assert user.progress(job)["completed_chunks"] == 2
+
+
+def test_one_check_is_leased_once(pool: Pool) -> None:
+    """A node that asks while another takes it gets something else, and does not wait."""
+    one, other, third = _checked_pool(pool)
+    pool.user().submit(10, access_type="public")
+    one.outcome(completed(one.take()[0]))
+    with other.connection.transaction():
+        assert len(other.take()) == 1
+        third.connection.execute("set lock_timeout to '1s'")
+        assert third.take() == []
+    assert third.take() == []
+
+
+def test_a_result_and_its_opinions_wait_for_each_other_and_count_once(pool: Pool) -> None:
+    """The second of three opinions that are handed in at once sees the first."""
+    nodes = _checked_pool(pool)
+    user = pool.user()
+    job = user.submit(10, access_type="public", replication=3)
+    one, other, third = nodes
+    one.outcome(completed(one.take()[0]))
+    (mine,), (theirs,) = other.take(), third.take()
+    with ThreadPoolExecutor() as executor, other.connection.transaction():
+        assert other.outcome(completed(mine)) == "accepted"
+        future = executor.submit(third.exchange, [completed(theirs)])
+        _wait_until_blocked(pool, future)
+    assert future.result()["outcomes"][0]["outcome"] == "accepted"
+    assert user.job(job)["status"] == "completed"
+
+
+def test_a_crowd_with_a_liar_finishes_every_job_exactly(pool: Pool) -> None:
+    """Eight sessions at once, of which one lies: every result is that of one run."""
+    pool.configure(
+        chunk_iterations_max=40, fold_size=4, checks_to_trust=4, check_probability_min=0.1
+    )
+    nodes = [pool.node() for _ in range(8)]
+    for node in nodes:
+        pool.share_with_everybody(node)
+    user = pool.user()
+    jobs = [user.submit(3000, seed=seed, access_type="public") for seed in range(3)]
+
+    def work(index: int) -> None:
+        node, idle = nodes[index], 0
+        finished: list[Json] = []
+        while idle < 60:
+            chunks = node.exchange(finished, 3)["chunks"]
+            idle = 0 if chunks or finished else idle + 1
+            if idle:
+                time.sleep(0.02)
+            finished = [
+                completed(chunk, result(chunk, invented=1 + chunk["seed_offset"]))
+                if index == 0 and chunk["seed_offset"] % 3 == 0
+                else completed(chunk)
+                for chunk in chunks
+            ]
+
+    with ThreadPoolExecutor(8) as executor:
+        for future in [executor.submit(work, index) for index in range(8)]:
+            future.result(PATIENCE * 3)
+    pool.scalar("select private.purge_distrusted_nodes()")
+    for _ in range(20):
+        for node in nodes[1:]:
+            node.work()
+    for job in jobs:
+        row = user.job(job)
+        assert row["status"] == "completed"
+        whole = result({"seed_offset": 0, "iterations": 3000})
+        assert row["result"]["digest"] == results.digest(whole)
+    assert pool.rows(
+        "select node_id::text from private.node_trust where quarantined_at > '-infinity'"
+    ) == [(nodes[0].id,)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.db.schema.pool import completed
+from tests.db.schema.pool import completed, result
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Node, Pool, User
@@ -28,6 +28,8 @@ GROWING = (
     "private.reopened_ranges",
     "private.job_partials",
     "private.job_nodes",
+    "private.node_trust",
+    "private.checks",
 )
 
 
@@ -92,6 +94,33 @@ def test_devices_and_statistics_read_no_growing_table_whole(scans: Pool) -> None
         user.call("deactivate_device", device_id=device)
     after = _sequential_scans(pool, user)
     assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
+
+
+def test_checks_read_no_growing_table_whole(scans: Pool) -> None:
+    """Nor does what happens when a result is held, checked, confirmed, or disputed and decided."""
+    pool = scans
+    pool.configure(checks_to_trust=1000, sweep_period="0 seconds")
+    user = pool.user()
+    nodes = [pool.node(), pool.node(), pool.node()]
+    for node in nodes:
+        pool.share_with_everybody(node)
+        node.exchange(slots=1)
+    before = _sequential_scans(pool, *nodes)
+
+    user.submit(5_000, access_type="public", replication=2)
+    user.submit(5_000, access_type="public")
+    for lap in range(12):
+        for node in nodes:
+            running = node.take(2)
+            items = [completed(chunk) for chunk in running]
+            if lap == 0 and node is nodes[0]:
+                items = [completed(chunk, result(chunk, invented=1)) for chunk in running]
+            node.exchange(items, slots=1)
+            node.heartbeat()
+    after = _sequential_scans(pool, *nodes)
+    assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
+    assert pool.scalar("select count(*) from private.verdicts where verdict = 'agreed'") > 5
+    assert pool.scalar("select count(*) from private.node_trust where purged_at is not null") == 1
 
 
 def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool) -> None:
