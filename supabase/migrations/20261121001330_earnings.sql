@@ -144,8 +144,8 @@ create table private.config_costs (
 alter table private.config_costs enable row level security;
 
 comment on table private.config_costs is
-'What an iteration of a config costs: its thousands of events, which are the same on every machine, '
-'measured of the first results that were accepted, and the same from then on.';
+'What an iteration of a config costs: its thousands of events, which are the same on every '
+'machine, measured of the first results that were accepted, and the same from then on.';
 
 create table private.disputed_chunks (
   chunk_id uuid primary key,

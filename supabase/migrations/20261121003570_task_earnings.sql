@@ -11,6 +11,9 @@ as $$
 begin
   if tg_op = 'DELETE' then
     perform private.reward_job(old.id);
+    -- what is not there any more must not be compared with what was rewarded of it
+    delete from private.uncredited_jobs as uncredited where uncredited.job_id = old.id;
+    delete from private.job_earnings as earnings where earnings.job_id = old.id;
     return old;
   end if;
   insert into private.uncredited_jobs (job_id) values (new.id)
@@ -30,8 +33,7 @@ execute function private.expect_rewards();
 
 create trigger sim_jobs_delete_expect_rewards
 before delete on public.sim_jobs
-for each row when (old.completed_chunks > 0 or old.status = 'running')
-execute function private.expect_rewards();
+for each row execute function private.expect_rewards();
 
 create function private.iteration_cost(job_id uuid)
 returns numeric
@@ -189,12 +191,11 @@ begin
   for v_job in
     select
       uncredited.job_id,
-      coalesce(jobs.completed_chunks, 0) as chunks,
-      jobs.id is not null and jobs.completed_at is null as is_live
+      jobs.completed_chunks as chunks,
+      jobs.completed_at is null as is_live
     from private.uncredited_jobs as uncredited
-    left join public.sim_jobs as jobs on jobs.id = uncredited.job_id
-    where jobs.id is null
-      or jobs.completed_at is not null
+    join public.sim_jobs as jobs on jobs.id = uncredited.job_id
+    where jobs.completed_at is not null
       -- counting again costs as much as the job is large, so it has to have grown by as much
       or jobs.completed_chunks >= uncredited.counted_chunks + greatest(
         1, uncredited.counted_chunks / 4
