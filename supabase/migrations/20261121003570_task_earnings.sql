@@ -35,6 +35,29 @@ create trigger sim_jobs_delete_expect_rewards
 before delete on public.sim_jobs
 for each row execute function private.expect_rewards();
 
+create function private.expect_reversals()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into private.uncredited_jobs (job_id)
+  select distinct new_disputes.job_id from new_disputes order by 1
+  on conflict on constraint uncredited_jobs_pkey do nothing;
+  return null;
+end;
+$$;
+
+comment on function private.expect_reversals() is
+'What disputed results earned is taken back with the next rewards. A definer: the books are '
+'private.';
+
+create trigger disputed_chunks_insert_expect_reversals
+after insert on private.disputed_chunks
+referencing new table as new_disputes
+for each statement execute function private.expect_reversals();
+
 create function private.iteration_cost(job_id uuid)
 returns numeric
 language plpgsql

@@ -411,6 +411,24 @@ def test_a_disputed_result_is_taken_back_by_an_entry(pool: Pool) -> None:
     settle_books(pool)
 
 
+def test_disputes_of_a_finished_job_are_settled_by_cron(pool: Pool) -> None:
+    """Whoever notes that results are not believed leaves the rest to the books."""
+    pool.set_clock(NOON)
+    user = pool.user()
+    node = pool.node(user)
+    work(user, node, jobs=1, iterations=1000)
+    settle_books(pool)
+    assert balance(pool, cpu_of(pool, node)) == credits_of(THOUSAND_ITERATIONS)
+    pool.admin.execute(
+        "insert into private.disputed_chunks (chunk_id, job_id, reason)"
+        " select id, job_id, 'its node lied' from public.sim_chunks where status = 'completed'"
+    )
+    assert pool.scalar("select private.reward_jobs()") < 0
+    settle_books(pool)
+    assert balance(pool, cpu_of(pool, node)) == 0
+    assert pool.rows("select * from private.uncredited_jobs") == []
+
+
 def test_two_who_reward_at_once_reward_once(pool: Pool) -> None:
     """The second waits for the first, and finds nothing left."""
     pool.set_clock(NOON)
