@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 
 from supabase import AsyncClientOptions, ClientOptions, acreate_client, create_client
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,10 +56,10 @@ def some_email() -> str:
 async def open_caller(flavour: Flavour, target: Target, key: str) -> AsyncIterator[Caller]:
     """A new client with a key."""
     if flavour == "sync":
-        with httpx.Client() as http:
+        with httpx.Client(timeout=PATIENCE) as http:
             options = ClientOptions(httpx_client=http, auto_refresh_token=False)
             yield Caller(create_client(target.url, key, options))
     else:
-        async with httpx.AsyncClient() as async_http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as async_http:
             async_options = AsyncClientOptions(httpx_client=async_http, auto_refresh_token=False)
             yield Caller(await acreate_client(target.url, key, async_options))

@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.conformance.clients import Caller, Flavour, open_caller
 from tests.conformance.javascript import Node
 from tests.conformance.targets import Target, named_target, serving_target
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -96,6 +97,8 @@ def _await_schema(target: Target) -> None:
     """New tables are seen after a notification, sooner or later."""
     deadline = time.monotonic() + SCHEMA_PATIENCE
     url, headers = f"{target.url}/rest/v1/conformance_items", {"apikey": target.key}
-    while (response := httpx.get(url, headers=headers)).status_code != httpx.codes.OK:
+    while (
+        response := httpx.get(url, headers=headers, timeout=PATIENCE)
+    ).status_code != httpx.codes.OK:
         assert time.monotonic() < deadline, response.text
         time.sleep(0.2)

@@ -14,6 +14,7 @@ from realtime import RealtimePostgresChangesListenEvent
 
 from supabase import AsyncClientOptions, acreate_client
 from tests.conformance.clients import PASSWORD, some_email
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tests.conformance.targets import Target
 
 HERE = Path(__file__).parent
-PATIENCE = 20.0
 OPEN = "body=neq.secret"
 
 
@@ -75,7 +75,7 @@ class Person:
 @asynccontextmanager
 async def person(target: Target) -> AsyncIterator[Person]:
     """A new user."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False)
         client = await acreate_client(target.url, target.key, options)
         answer = await client.auth.sign_up({"email": some_email(), "password": PASSWORD})

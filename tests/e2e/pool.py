@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 SPEC = "modern/beast_mastery"
-PATIENCE = 90.0
+#: seconds for a whole job
+PATIENCE = 240.0
 POLL = 0.1
 
 
@@ -131,7 +132,9 @@ class Pool:
 
     async def make_trouble(self, **orders: Any) -> None:
         """Let Realtime lose messages or connections, as `local.realtime.chaos` words it."""
-        async with httpx.AsyncClient(headers={"apikey": self.stack.secret_key}) as client:
+        async with httpx.AsyncClient(
+            headers={"apikey": self.stack.secret_key}, timeout=PATIENCE
+        ) as client:
             response = await client.post(f"{self.stack.url}/realtime/v1/chaos", json=orders)
         response.raise_for_status()
 
@@ -145,7 +148,7 @@ class Pool:
         )
         handlers = (self.stack.url, self.stack.publishable_key)
         key = NodeKey.load_or_create(key_path(self.directory / node.name))
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
             token = await Sentinel(client, key, *handlers, clock=time.time).token()
             queries = Queries(client, *handlers)
             queries.use_token(token.access_token)

@@ -14,14 +14,13 @@ import pytest
 
 from local import demo
 from local.config import REPOSITORY
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
-
-PATIENCE = 60.0
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
 
 
 def test_the_demo_ends_with_an_exact_result(

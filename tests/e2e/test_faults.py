@@ -12,7 +12,7 @@ from tests.e2e.pool import assert_exact
 if TYPE_CHECKING:
     from tests.e2e.pool import Pool
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
 
 #: leases this short let a dead node be noticed within the patience of a test
 QUICK = {"heartbeat_period": "1 second", "lease_duration": "3 seconds"}

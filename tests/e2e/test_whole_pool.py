@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.pool import Pool, assert_exact
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
 
 
 async def test_register_claim_run_result(pool: Pool) -> None:

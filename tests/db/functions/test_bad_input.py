@@ -12,6 +12,7 @@ import httpx
 from psycopg import sql
 
 from tests.db.schema.pool import CONFIG, completed, result
+from tests.patience import PATIENCE
 from tests.unit.functions.support import Handlers
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class World:
 async def world(stack: Stack, database: TestDatabase) -> AsyncIterator[World]:
     """The pool, and a client of it."""
     headers = {"apikey": stack.publishable_key}
-    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=PATIENCE) as client:
         found = World(stack, database, client, Handlers(client, time.time))
         await found.populate()
         yield found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from supabase import AsyncClientOptions, create_async_client
+from tests.patience import PATIENCE
 from tests.unit.functions.support import Handlers
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ BASE = "/functions/v1"
 
 async def test_from_sign_up_to_claimed_node(stack: Stack) -> None:
     """A user signs up with the real client, sees the node behind a code, and claims it."""
-    async with httpx.AsyncClient(base_url=stack.url) as http:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE) as http:
         options = AsyncClientOptions(httpx_client=http)
         client = await create_async_client(stack.url, stack.publishable_key, options)
         credentials: SignUpWithEmailAndPasswordCredentials = {
@@ -52,7 +53,7 @@ async def register(http: httpx.AsyncClient, origin: str) -> Any:
 
 async def test_public_paths_need_no_key(stack: Stack) -> None:
     """Statistics, health and the OpenAPI document are for anybody, at their aliases too."""
-    async with httpx.AsyncClient(base_url=stack.url) as http:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE) as http:
         for path in ("network-stats", "health", "openapi.json"):
             response = await http.get(f"{BASE}/{path}")
             assert response.status_code == 200
@@ -64,6 +65,6 @@ async def test_public_paths_need_no_key(stack: Stack) -> None:
 async def test_browsers_get_one_origin_header(stack: Stack) -> None:
     """Gateway and handlers do not both answer for browsers: two headers would be none."""
     headers = {"origin": "https://portal.example"}
-    async with httpx.AsyncClient(base_url=stack.url, headers=headers) as http:
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=PATIENCE) as http:
         response = await http.get(f"{BASE}/health")
     assert response.headers.get_list("access-control-allow-origin") == ["*"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
 from tests.unit.functions.support import SECRET
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def serving(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen
 def stop(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
     """End the process as an operator does; returns its status and its log."""
     process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert errors == ""
     return process.returncode, [json.loads(line) for line in output.splitlines()]
 
@@ -63,8 +64,8 @@ def test_served_by_uvicorn(database: TestDatabase) -> None:
         "SUPABASE_JWT_SECRET": SECRET,
     }
     with serving(environment) as (origin, process):
-        health = httpx.get(f"{origin}/functions/v1/health", timeout=30)
-        missing = httpx.get(f"{origin}/functions/v1/claim?code=K7M2QX", timeout=10)
+        health = httpx.get(f"{origin}/functions/v1/health", timeout=PATIENCE)
+        missing = httpx.get(f"{origin}/functions/v1/claim?code=K7M2QX", timeout=PATIENCE)
         status, lines = stop(process)
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert missing.status_code == 401
@@ -91,6 +92,6 @@ def test_served_by_uvicorn(database: TestDatabase) -> None:
 def test_wrong_environment(environment: dict[str, str], sentences: list[str]) -> None:
     """A process that is not configured ends at once and names every variable, without a trace."""
     with serving(environment) as (_, process):
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1
     assert errors.splitlines() == ["The handlers cannot start:", *sentences]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.cron import CronRunner
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -164,6 +165,6 @@ def sleepers(connection: psycopg.Connection) -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Waits for what another process does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.01)

@@ -13,6 +13,7 @@ import pytest
 
 from local.config import Settings
 from local.stack import Stack
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -71,7 +72,7 @@ async def client(
     )
     async with (
         Stack(settings, server=server.server, database=database.name) as stack,
-        httpx.AsyncClient(base_url=stack.url) as client,
+        httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE) as client,
     ):
         yield client
 

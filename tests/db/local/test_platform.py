@@ -9,6 +9,7 @@ import pytest
 from psycopg import errors
 
 from local import bootstrap
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.databases import TestDatabase
@@ -233,7 +234,7 @@ def test_a_schema_change_tells_the_rest_api(platform_database: TestDatabase) -> 
     connection = platform_database.connect()
     connection.execute("listen pgrst")
     connection.execute("create table public.things (id integer primary key)")
-    received = next(connection.notifies(timeout=5, stop_after=1))
+    received = next(connection.notifies(timeout=PATIENCE, stop_after=1))
     assert (received.channel, received.payload) == ("pgrst", "reload schema")
 
 

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from local.keys import PUBLISHABLE_KEY
-from tests.db.local.processes import PATIENCE, run, starting, until, up
+from tests.db.local.processes import run, starting, until, up
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_signal_stops_everything(data_dir: Path, number: signal.Signals) -> No
         sockets = socket_dir(facts["db_url"])
         assert facts["publishable_key"] == PUBLISHABLE_KEY
         assert facts["secret_key"].startswith("sb_secret_")
-        assert httpx.get(facts["url"]).json()["development_only"] is True
+        assert httpx.get(facts["url"], timeout=PATIENCE).json()["development_only"] is True
         assert stand_in.end(number) == 0
     assert not psutil.pid_exists(postgres)
     assert not sockets.exists()
@@ -57,7 +58,7 @@ def test_ctrl_c_of_a_terminal_reaches_the_whole_group_and_ends_cleanly(data_dir:
     with up(data_dir) as stand_in:
         postgres = stand_in.postgres
         os.killpg(stand_in.process.pid, signal.SIGINT)
-        assert stand_in.process.wait(60) == 0
+        assert stand_in.process.wait(PATIENCE) == 0
     assert not psutil.pid_exists(postgres)
     assert "database system is shut down" in (data_dir / "postgres.log").read_text()
 

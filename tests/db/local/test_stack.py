@@ -13,6 +13,7 @@ from local.errors import PlatformError, PostgresError
 from local.postgres import Cluster
 from local.servers import SUPERUSER
 from local.stack import Stack
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 RESTARTS: Final[tuple[StopMode, ...]] = ("fast", "immediate")
 
 
+def client_of(stack: Stack) -> httpx.AsyncClient:
+    """A client of the running stand-in."""
+    return httpx.AsyncClient(base_url=stack.url, timeout=PATIENCE)
+
+
 async def test_the_origin_says_what_it_is(stack: Stack) -> None:
     """GET / names the stand-in and its paths."""
-    async with httpx.AsyncClient(base_url=stack.url) as client:
+    async with client_of(stack) as client:
         answer = await client.get("/")
     assert answer.status_code == 200
     assert answer.json()["development_only"] is True
@@ -33,7 +39,7 @@ async def test_the_origin_says_what_it_is(stack: Stack) -> None:
 
 async def test_what_is_missing_is_said_to_be_missing(stack: Stack) -> None:
     """Storage is answered with 501, not with silence."""
-    async with httpx.AsyncClient(base_url=stack.url) as client:
+    async with client_of(stack) as client:
         answer = await client.get("/storage/v1/bucket")
     assert answer.status_code == 501
     assert answer.json()["code"] == "NOT_IMPLEMENTED"
@@ -41,7 +47,7 @@ async def test_what_is_missing_is_said_to_be_missing(stack: Stack) -> None:
 
 async def test_handlers_answer(stack: Stack) -> None:
     """The handlers are served in process and reach the database."""
-    async with httpx.AsyncClient(base_url=stack.url) as client:
+    async with client_of(stack) as client:
         answer = await client.get("/functions/v1/health")
     assert answer.status_code == 200
     assert answer.json()["database"]["ok"] is True
@@ -49,7 +55,7 @@ async def test_handlers_answer(stack: Stack) -> None:
 
 async def test_browsers_are_answered(stack: Stack) -> None:
     """A preflight request needs no key."""
-    async with httpx.AsyncClient(base_url=stack.url) as client:
+    async with client_of(stack) as client:
         answer = await client.options(
             "/rest/v1/nodes",
             headers={
@@ -75,7 +81,10 @@ async def test_a_postgres_of_somebody_else_can_be_used(
     """With a DSN, platform and migrations go into the database that it names."""
     dsn = database_server.server.dsn(SUPERUSER, platform_database.name)
     settings = Settings(data_dir=tmp_path / "data", api_port=0, database=dsn)
-    async with Stack(settings) as stack, httpx.AsyncClient(base_url=stack.url) as client:
+    async with (
+        Stack(settings) as stack,
+        client_of(stack) as client,
+    ):
         answer = await client.get("/functions/v1/health")
         assert answer.json()["database"]["ok"] is True
         with pytest.raises(PostgresError, match="did not start"):
@@ -111,7 +120,10 @@ async def test_an_address_for_clients_can_be_given(
 async def test_postgres_can_be_restarted_under_the_stand_in(public_path: Path) -> None:
     """Everything reconnects by itself."""
     settings = Settings(data_dir=public_path / "data", api_port=0, db_port=0)
-    async with Stack(settings) as stack, httpx.AsyncClient(base_url=stack.url) as client:
+    async with (
+        Stack(settings) as stack,
+        client_of(stack) as client,
+    ):
         for mode in RESTARTS:
             await stack.restart_postgres(mode)
             answer = await client.get("/functions/v1/health")

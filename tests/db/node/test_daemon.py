@@ -15,6 +15,7 @@ from node.engine import ConfigError, Problem
 from node.engine.results import digest
 from node.model import Finished
 from node.spool import Spool
+from tests.patience import PATIENCE
 from tests.unit.node.gated import GatedEngine, counted
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Watcher:
         return sum(event.action == action for event in self.events)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
         while True:

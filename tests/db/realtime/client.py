@@ -14,14 +14,14 @@ import websockets
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator
 
     from local.context import Context
     from local.realtime.realtime import Realtime
-
-PATIENCE = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -92,7 +92,7 @@ class RealtimeServer:
         if vsn is not None:
             query["vsn"] = vsn
         uri = f"ws://127.0.0.1:{self.port}/realtime/v1/{path}?{urlencode(query)}"
-        async with websockets.connect(uri) as socket:
+        async with websockets.connect(uri, open_timeout=PATIENCE) as socket:
             yield Client(socket, vsn or "1.0.0")
 
 

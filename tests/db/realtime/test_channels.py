@@ -283,7 +283,6 @@ class TestLimits:
             channels_per_connection=2,
             frame_size=2000,
             broadcast_size=100,
-            idle_timeout=0.2,
             public_channels=True,
         )
 
@@ -304,12 +303,6 @@ class TestLimits:
             await client.socket.wait_closed()
             assert client.socket.close_code == 1009
 
-    async def test_a_silent_client_is_disconnected(self, server: RealtimeServer) -> None:
-        """Without heartbeats the connection ends cleanly."""
-        async with server.client() as client:
-            await client.socket.wait_closed()
-            assert client.socket.close_code == 1000
-
     async def test_a_broadcast_that_is_too_large_is_refused(self, server: RealtimeServer) -> None:
         """With acknowledgements on, the client learns of it."""
         async with server.client() as client:
@@ -319,6 +312,21 @@ class TestLimits:
                 "status": "error",
                 "response": {"reason": "payload_size_exceeded"},
             }
+
+
+class TestSilence:
+    """A client that sends nothing, not even heartbeats."""
+
+    @pytest.fixture
+    def limits(self) -> Limits:
+        """Little patience."""
+        return replace(Limits(), idle_timeout=0.2)
+
+    async def test_a_silent_client_is_disconnected(self, server: RealtimeServer) -> None:
+        """Without heartbeats the connection ends cleanly."""
+        async with server.client() as client:
+            await client.socket.wait_closed()
+            assert client.socket.close_code == 1000
 
 
 class TestPrivateOnly:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from tests.db.realtime.client import RealtimeServer
 
@@ -74,7 +76,7 @@ async def test_writing_needs_a_policy(server: RealtimeServer) -> None:
 async def post(server: RealtimeServer, path: str, **request: Any) -> httpx.Response:
     """Post to the HTTP API with the publishable key, unless headers say otherwise."""
     request.setdefault("headers", {"apikey": server.context.keyring.publishable_key})
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
         return await http.post(f"/realtime/v1/api/{path}", **request)
 
 

@@ -10,6 +10,7 @@ import pytest
 import websockets
 
 from local.realtime.limits import Limits
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.db.realtime.client import RealtimeServer
@@ -92,7 +93,7 @@ async def test_a_refusal_is_no_failure_of_the_server(
 
 async def test_what_is_not_served_says_so(server: RealtimeServer) -> None:
     """Unknown paths and methods answer in JSON."""
-    async with httpx.AsyncClient(base_url=f"{server.url}/realtime/v1") as http:
+    async with httpx.AsyncClient(base_url=f"{server.url}/realtime/v1", timeout=PATIENCE) as http:
         unknown, wrong = await http.get("/nothing"), await http.get("/api/broadcast")
     assert (unknown.status_code, unknown.json()) == (404, {"message": "Not Found"})
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")

@@ -11,7 +11,7 @@ import pytest
 from realtime import AsyncRealtimeClient
 
 from local.realtime.limits import Limits
-from tests.db.realtime.client import PATIENCE
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,6 +14,7 @@ from local.config import Settings
 from local.postgres import Cluster
 from local.realtime.app import create_app
 from tests.db.realtime.client import RealtimeServer
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("policies")
 async def order(server: RealtimeServer, **request: Any) -> httpx.Response:
     """Order trouble over HTTP with the secret key, unless headers say otherwise."""
     request.setdefault("headers", {"apikey": server.context.keyring.secret_key})
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
         return await http.post("/realtime/v1/chaos", **request)
 
 

@@ -10,6 +10,7 @@ import psycopg
 from local.realtime.subscriptions import Viewer
 from local.realtime.tables import Tables
 from local.realtime.visibility import await_transaction, visible_rows
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from local.realtime.rows import Texts
@@ -41,8 +42,8 @@ async def test_a_transaction_is_awaited_until_others_see_it(
         await asyncio.sleep(0)
         assert not waiting.done()
         await writer.commit()
-        await asyncio.wait_for(waiting, 10)
-        await asyncio.wait_for(await_transaction(reader, later), 10)
+        await asyncio.wait_for(waiting, PATIENCE)
+        await asyncio.wait_for(await_transaction(reader, later), PATIENCE)
 
 
 async def test_rows_are_seen_as_the_viewer_sees_them(platform_database: TestDatabase) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -33,7 +35,7 @@ def end_connections(database: TestDatabase, mark: str) -> int:
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Return as soon as the condition holds, which it must soon."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110 - another process is waited for
             await asyncio.sleep(0.01)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from tests.databases import TestDatabase
     from tests.db.rest.conftest import Api
@@ -67,7 +69,7 @@ async def test_notifications_make_the_schema_be_read_again(api: Api, cinema: Tes
         "create function public.nothing() returns setof integer language sql as 'select 7'",
         "grant execute on function public.nothing() to anon",
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (answer := (await api.post("/rpc/nothing", {})).json()) != [7]:
             assert answer in (None, 7)
             await asyncio.sleep(0)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from node.engine import results
 from tests.db.schema.pool import call, completed, failed, result
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tests.db.schema.pool import Json, Node, Pool
-
-PATIENCE = 20.0
 
 
 def _wait_until_blocked(pool: Pool, *futures: Future[Any]) -> None:
@@ -202,7 +201,7 @@ def test_a_crowd_of_nodes_finishes_every_job_exactly(pool: Pool) -> None:
     pool.configure(failures_max=1000, backoff_after=1000)
     with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(work, index) for index in range(8)]:
-            future.result(PATIENCE * 3)
+            future.result(PATIENCE)
     for node in nodes:
         node.work()
     for job in jobs:

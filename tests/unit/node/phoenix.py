@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from http import HTTPStatus
@@ -37,7 +39,7 @@ class Phoenix:
         def found() -> list[dict[str, Any]]:
             return [frame for frame in self.frames if frame["event"] == event]
 
-        async with self._seen, asyncio.timeout(10):
+        async with self._seen, asyncio.timeout(PATIENCE):
             await self._seen.wait_for(lambda: len(found()) >= count)
         return found()[count - 1]
 

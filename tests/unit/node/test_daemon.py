@@ -24,6 +24,7 @@ from node.model import Event, Finished
 from node.spool import Spool
 from node.utils.threads import in_background
 from node.version import VERSION
+from tests.patience import PATIENCE
 from tests.unit.node.gated import GatedEngine
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Watcher:
 
     async def wait_for(self, action: str) -> Event:
         """The first event with this action."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for event in self.events:
                     if event.action == action:
@@ -107,7 +108,7 @@ async def running(node: Daemon) -> AsyncIterator[asyncio.Task[None]]:
         yield task
     finally:
         node.stop_now()
-        await asyncio.wait({task}, timeout=10)
+        await asyncio.wait({task}, timeout=PATIENCE)
         assert task.done()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert not others, others
@@ -159,7 +160,7 @@ async def test_a_registration_that_is_refused_ends_the_node_with_the_reason(
     node = daemon(tmp_path, Pool(node_register=(400, body)), Watcher(), registration={"a": 1})
     async with running(node) as task:
         with pytest.raises(DaemonError, match="version: too old"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_an_engine_that_does_not_run_ends_the_node_with_the_reason(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ async def test_an_engine_that_does_not_run_ends_the_node_with_the_reason(tmp_pat
     node = daemon(tmp_path, Pool(), Watcher(), Broken())
     async with running(node) as task:
         with pytest.raises(DaemonError, match="EngineError: no compiler") as caught:
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, PATIENCE)
     assert "doctor" in caught.value.diagnostics()
 
 
@@ -183,7 +184,7 @@ async def test_a_defect_in_a_task_ends_the_node(tmp_path: Path) -> None:
     node = daemon(tmp_path, pool, Watcher(), registration={})
     async with running(node) as task:
         with pytest.raises(RuntimeError, match="a defect"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_a_cancelled_node_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ async def test_a_stop_before_the_start_is_a_stop(tmp_path: Path) -> None:
     node = daemon(tmp_path, Pool(), Watcher())
     node.stop()
     async with running(node) as task:
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
     assert node.snapshot().state == "stopped"
 
 
@@ -224,7 +225,7 @@ async def test_a_second_stop_does_not_wait(tmp_path: Path) -> None:
         await watcher.wait_for("unavailable")
         node.stop()
         node.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_a_damaged_key_is_reported_before_anything_happens(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from node.steward import Terms
 from node.utils.cpu import cpus_for
 from node.worker.pool import Task, WorkerPool
 from node.worker.terms import WorkTerms
+from tests.patience import PATIENCE
 from tests.unit.node.gated import GatedEngine, counted
 from tests.unit.node.machine import chunk
 
@@ -45,12 +46,12 @@ class Bench:
 
     def ended(self) -> Ended:
         """The next report."""
-        return self.reports.get(timeout=10)
+        return self.reports.get(timeout=PATIENCE)
 
     def wait_until_running(self, count: int) -> None:
         """Until so many chunks are inside the engine."""
         for _ in range(count):
-            assert self.engine.running.acquire(timeout=10)
+            assert self.engine.running.acquire(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ class Desk:
 
     async def ended(self) -> Ended:
         """The next report."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.reports.get()
 
 

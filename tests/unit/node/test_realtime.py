@@ -15,6 +15,7 @@ import pytest
 from realtime import AsyncRealtimeChannel
 
 from node.realtime import Lost, Subscription
+from tests.patience import PATIENCE
 from tests.unit.node.phoenix import JOIN, Phoenix, phoenix
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def subscribed(
     """A subscription that has joined, and the task that ends with it."""
     subscription = Subscription(server.url, "sb_publishable_x", "node:1", listener.on_message)
     task = asyncio.create_task(subscription.run("jwt-1", listener.on_joined), name="subscription")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await listener.joined.wait()
     try:
         yield subscription, task
@@ -72,13 +73,13 @@ async def no_tasks_but_this() -> None:
     """The library's timers and listeners are gone with the subscription."""
     left = [task for task in asyncio.all_tasks() if "realtime/_async" in origin(task)]
     if left:
-        _, pending = await asyncio.wait(left, timeout=1.0)
+        _, pending = await asyncio.wait(left, timeout=PATIENCE)
         assert not pending
 
 
 async def lost(task: asyncio.Task[Lost]) -> Lost:
     """Why the subscription ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await task
 
 
@@ -157,7 +158,7 @@ async def test_a_refused_join_is_lost_with_its_reason(
     async with phoenix() as server:
         server.join_reply = {"status": "error", "response": {"reason": reason}}
         subscription = Subscription(server.url, "key", "node:1", listener.on_message)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             ended = await subscription.run("jwt", listener.on_joined)
         assert reason in ended.reason
         assert (ended.token_refused, ended.rate_limited) == (token_refused, rate_limited)
