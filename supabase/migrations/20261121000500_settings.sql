@@ -31,7 +31,7 @@ create table private.settings (
   queued_jobs_max integer not null default 1000,
   running_chunks_max integer,
   daily_iterations_max bigint,
-  fold_size integer not null default 32,
+  fold_size integer not null default 64,
   progress_period interval not null default '1 second',
   sweep_period interval not null default '5 seconds',
   claim_code_lifetime interval not null default '15 minutes',

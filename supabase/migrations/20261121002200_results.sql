@@ -188,8 +188,8 @@ set search_path = ''
 as $$
 begin
   -- as with buckets: nearly always one look at the text is enough
-  if counters_problem.counters::text ~ '^{("([^"\\]|\\.)*": (0|[1-9][0-9]{0,14})(, |}$))*$'
-    or counters_problem.counters = '{}'
+  if counters_problem.counters = '{}'
+    or counters_problem.counters::text ~ '^{("([^"\\]|\\.)*": (0|[1-9][0-9]{0,14})(, |}$))*$'
   then
     return null;
   end if;

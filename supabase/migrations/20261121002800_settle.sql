@@ -34,19 +34,22 @@ begin
       case
         when leases.job_id is not null and items.item ->> 'status' = 'completed'
           then private.result_problem(
-            results.result, leases.iterations, leases.seed_offset, leases.engine
+            results.result, leases.iterations, leases.seed_offset, configs.engine
           )
       end
     )::private.finished_chunk
     from jsonb_array_elements(read_finished.finished) with ordinality as items (item, position)
     -- a lease of another node, or another lease, is as unknown as one that never was
     left join lateral (
-      select chunks.job_id, chunks.iterations, chunks.seed_offset, configs.engine
-      from private.find_chunk((items.item ->> 'chunk_id')::uuid) as chunks
-      join public.sim_configs as configs on configs.hash = chunks.config_hash
-      where chunks.node_id = read_finished.node_id
+      select chunks.*
+      from public.sim_chunks as chunks
+      where chunks.id = (items.item ->> 'chunk_id')::uuid
+        and chunks.node_id = read_finished.node_id
         and chunks.lease_token = (items.item ->> 'lease_token')::uuid
+      -- kept apart, so that each is found by its id whatever the planner takes the table for
+      offset 0
     ) as leases on true
+    left join public.sim_configs as configs on configs.hash = leases.config_hash
     cross join lateral (
       select case
         when leases.job_id is not null and items.item ->> 'status' = 'completed'
@@ -81,7 +84,12 @@ begin
       min(items.result ->> 'engine_version') as lowest_version,
       max(items.result ->> 'engine_version') as highest_version
     from unnest(jobs_to_lock.items) as items
-    cross join lateral private.find_chunk(items.chunk_id) as chunks
+    cross join lateral (
+      select leases.status, leases.rival_id
+      from public.sim_chunks as leases
+      where leases.id = items.chunk_id
+      offset 0
+    ) as chunks
     where items.job_id is not null
     group by items.job_id
   )
@@ -269,11 +277,21 @@ volatile
 set search_path = ''
 as $$
 begin
-  insert into private.job_nodes (job_id, node_id)
-  select distinct items.job_id, note_contribution.node_id
-  from unnest(note_contribution.items) as items
-  order by 1
-  on conflict on constraint job_nodes_pkey do nothing;
+  -- nearly always they are known, and a look is cheaper than an insert of nothing
+  if exists (
+    select
+    from unnest(note_contribution.items) as items
+    where not exists (
+      select from private.job_nodes as known
+      where known.job_id = items.job_id and known.node_id = note_contribution.node_id
+    )
+  ) then
+    insert into private.job_nodes (job_id, node_id)
+    select distinct items.job_id, note_contribution.node_id
+    from unnest(note_contribution.items) as items
+    order by 1
+    on conflict on constraint job_nodes_pkey do nothing;
+  end if;
 end;
 $$;
 
@@ -287,28 +305,32 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_item private.finished_chunk;
-  v_now timestamptz := private.current_time();
+  v_now constant timestamptz := private.current_time();
+  v_ids uuid[];
+  v_results jsonb[];
+  v_digests text[];
 begin
-  -- one by one: joined with what was handed in, the chunks might be read whole
-  foreach v_item in array accept_results.items loop
-    update public.sim_chunks as chunks
-    set
-      status = 'completed',
-      result = v_item.result,
-      result_digest = v_item.digest,
-      claimed_at = coalesce(chunks.claimed_at, v_now),
-      completed_at = v_now,
-      failure = null,
-      error = null,
-      failed_at = null
-    where chunks.id = v_item.chunk_id;
-  end loop;
+  select array_agg(items.chunk_id), array_agg(items.result), array_agg(items.digest)
+  into v_ids, v_results, v_digests
+  from unnest(accept_results.items) as items;
+
+  -- by id, and each looks up its own: joined with what was handed in, chunks might be read whole
+  update public.sim_chunks as chunks
+  set
+    status = 'completed',
+    result = v_results[array_position(v_ids, chunks.id)],
+    result_digest = v_digests[array_position(v_ids, chunks.id)],
+    claimed_at = coalesce(chunks.claimed_at, v_now),
+    completed_at = v_now,
+    failure = null,
+    error = null,
+    failed_at = null
+  where chunks.id = any(v_ids);
 
   insert into private.job_partials
   (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
   select
-    jobs.id,
+    items.job_id,
     chunks.seed_offset / jobs.segment_iterations,
     0,
     1,
@@ -316,14 +338,18 @@ begin
     (metrics.metric ->> 'n')::numeric,
     (metrics.metric ->> 'sum')::numeric,
     (metrics.metric ->> 'sum_squares')::numeric,
-    chunks.id
+    items.chunk_id
   from unnest(accept_results.items) as items
-  cross join lateral private.find_chunk(items.chunk_id) as chunks
+  cross join lateral (
+    select leases.job_id, leases.iterations, leases.seed_offset
+    from public.sim_chunks as leases
+    where leases.id = items.chunk_id
+    offset 0
+  ) as chunks
+  join public.sim_jobs as jobs on jobs.id = chunks.job_id
   cross join lateral (
     select items.result #> array['metrics', items.result ->> 'primary']
-  ) as metrics (metric)
-  join public.sim_jobs as jobs on jobs.id = items.job_id
-  order by items.position;
+  ) as metrics (metric);
 
   perform private.note_contribution(accept_results.node_id, accept_results.items);
 end;
@@ -351,8 +377,13 @@ begin
           partition by chunks.job_id, chunks.seed_offset order by handed.position
         ) as place
       from unnest(plain_results.items) as handed
-      cross join lateral private.find_chunk(handed.chunk_id) as chunks
-      join public.sim_jobs as jobs on jobs.id = handed.job_id
+      cross join lateral (
+        select leases.*
+        from public.sim_chunks as leases
+        where leases.id = handed.chunk_id
+        offset 0
+      ) as chunks
+      join public.sim_jobs as jobs on jobs.id = chunks.job_id
       where handed.status = 'completed'
         and handed.problem is null
         and chunks.status in ('pending', 'claimed', 'running')

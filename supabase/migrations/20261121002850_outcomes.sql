@@ -248,17 +248,20 @@ begin
     coalesce(array_agg(items.position), '{}')
   into v_accepted, v_positions
   from unnest(v_plain) as items;
+  v_outcomes := array(
+    select case
+      when items.position = any(v_positions)
+        then jsonb_build_object('chunk_id', items.chunk_id, 'outcome', 'accepted')
+    end
+    from unnest(v_items) as items
+    order by items.position
+  );
   if cardinality(v_plain) < cardinality(v_items) then
     perform private.lock_checks(v_items);
   end if;
 
   foreach v_item in array v_items loop
-    if v_item.position = any(v_positions) then
-      v_outcomes[v_item.position] := jsonb_build_object(
-        'chunk_id', v_item.chunk_id, 'outcome', 'accepted'
-      );
-      continue;
-    end if;
+    continue when v_outcomes[v_item.position] is not null;
     v_outcomes[v_item.position] := private.settle_chunk(
       v_item,
       (select drawn from unnest(v_drawn) as drawn where drawn.chunk_id = v_item.chunk_id limit 1),

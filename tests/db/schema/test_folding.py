@@ -223,3 +223,17 @@ def test_no_chunk_crosses_a_checkpoint(pool: Pool) -> None:
         )
         == 0
     )
+
+
+def test_results_past_the_end_of_a_job_may_have_gaps(pool: Pool) -> None:
+    """What was out past the checkpoint is called back; what was handed in does not count."""
+    pool.configure(chunk_iterations_min=500, chunk_iterations_max=500)
+    user = pool.user()
+    job = user.submit(3000, target_error=0.5)
+    node = pool.node(user)
+    chunks = node.take(2) + node.take(4)[2:]
+    assert [chunk["seed_offset"] for chunk in chunks] == [0, 500, 1000, 1500]
+    for chunk in (chunks[3], chunks[0], chunks[1]):
+        assert node.outcome(completed(chunk)) == "accepted"
+    assert user.job(job)["completed_iterations"] == 1000
+    assert node.outcome(completed(chunks[2])) == "stale"
