@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from random import Random
 
 Activity = Literal[
-    "register", "token", "subscribe", "claim", "heartbeat", "exchange", "step_aside", "give_up"
+    "register",
+    "token",
+    "subscribe",
+    "claim",
+    "heartbeat",
+    "exchange",
+    "units",
+    "step_aside",
+    "give_up",
 ]
 
 #: The longest wait between two tries. Realtime has its own, as each try costs the pool a join.

@@ -11,7 +11,7 @@ instructions out, reports what came of them as stimuli, and sends a `Tick` at `n
 from __future__ import annotations
 
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node import instructions as do
 from node import stimuli as on
@@ -21,6 +21,7 @@ from node.journal import Journal
 from node.life import Life
 from node.link import Link
 from node.model import Event, Snapshot
+from node.orders import Orders
 from node.rules import RELEASE_WITHIN, STEP_ASIDE_AFTER, TOKEN_AGE, Policy
 from node.workload import Workload
 
@@ -43,6 +44,7 @@ class NodeState:
         self.agenda = Agenda(random)
         self.link = Link(self.agenda, self.journal)
         self.workload = Workload(self.journal, policy.max_parallel)
+        self.orders = Orders()
         self.node_id: str | None = None
         self.name: str | None = None
         self.pairing: Pairing | None = None
@@ -53,6 +55,7 @@ class NodeState:
         self._has_token = False
         self._settings_known = False
         self._was_forbidden = False
+        self._acknowledging: tuple[str, ...] = ()
         self._heartbeat_interval = policy.heartbeat_interval
         self._begin: Mapping[Activity, Callable[[], None]] = {
             "register": lambda: self._ask("register", do.Register()),
@@ -61,6 +64,7 @@ class NodeState:
             "subscribe": self._subscribe,
             "heartbeat": self._heartbeat,
             "exchange": self._exchange,
+            "units": self._list_units,
             "step_aside": self._step_aside,
             "give_up": self._give_up,
         }
@@ -202,8 +206,8 @@ class NodeState:
         self._adopt(stimulus.answer.settings)
         self._plan("heartbeat", self._heartbeat_interval, spread=0.1)
         self.workload.lose(stimulus.answer.cancelled, self._now)
-        for command in stimulus.answer.commands:
-            self.journal.tell("command", "The owner asks for something", command=command)
+        self.orders.acknowledged(self._acknowledging)
+        self._obey(stimulus.answer.commands)
 
     @_react.register
     def _on_exchanged(self, stimulus: on.Exchanged) -> None:
@@ -266,11 +270,22 @@ class NodeState:
 
     @_react.register
     def _on_command(self, stimulus: on.CommandPushed) -> None:
-        self.journal.tell("command", "The owner asks for something", command=stimulus.command)
+        self._obey((stimulus.command,))
 
     @_react.register
     def _on_chunk_ended(self, stimulus: on.ChunkEnded) -> None:
         self.workload.end(stimulus.ended)
+
+    @_react.register
+    def _on_units(self, stimulus: on.UnitsListed) -> None:
+        self._answered("units")
+        steward, ordered = self.workload.steward, self.orders.read()
+        for device_id, share in steward.compare(stimulus.units, ordered).items():
+            steward.adopt(steward.sharing.decide(device_id, share))
+            self.journal.do(do.KeepShare(device_id, share))
+        if ordered:
+            self.agenda.expedite("heartbeat", self._now)
+        self._follow_steward()
 
     @_react.register
     def _on_sharing(self, stimulus: on.SharingDecided) -> None:
@@ -342,7 +357,12 @@ class NodeState:
             self._ask("subscribe", do.Subscribe(self.link.topic))
 
     def _heartbeat(self) -> None:
-        self._ask("heartbeat", self.workload.heartbeat())
+        self._acknowledging = self.orders.to_acknowledge
+        self._ask("heartbeat", self.workload.heartbeat(self._acknowledging))
+
+    def _list_units(self) -> None:
+        self.orders.reading()
+        self._ask("units", do.ListUnits())
 
     def _exchange(self) -> None:
         wants_more = self.life.phase == "running" and self._settings_known
@@ -350,6 +370,16 @@ class NodeState:
             self._ask("exchange", exchange)
         else:
             self._plan("exchange", self.policy.poll_interval)
+
+    def _obey(self, commands: tuple[Any, ...]) -> None:
+        """Follow what is new among the commands, and let the pool know."""
+        orders = [order for command in commands if (order := self.orders.hear(command))]
+        for order in orders:
+            self.journal.tell("command", order.message, kind=order.kind, command_id=order.id)
+        if any(order.changes_sharing for order in orders):
+            self.agenda.expedite("units", self._now)
+        if any(not order.changes_sharing for order in orders):
+            self.agenda.expedite("heartbeat", self._now)
 
     def _follow_steward(self) -> None:
         """Rest or work as the steward says; the pool learns of it at once."""
@@ -396,6 +426,7 @@ class NodeState:
         if not self._settings_known:
             self._settings_known = True
             self.agenda.expedite("exchange", self._now)
+            self.agenda.expedite("units", self._now)
         self.name = settings.name or self.name
         self.workload.resize(settings.max_parallel)
         self.workload.require(settings.required_version)
@@ -437,7 +468,7 @@ class NodeState:
         self._settings_known = False
         self._was_forbidden = False
         delay = self.agenda.retry("token", self._now)
-        self.agenda.cancel("token", "claim", "heartbeat", "exchange", "subscribe")
+        self.agenda.cancel("token", "claim", "heartbeat", "exchange", "units", "subscribe")
         self.workload.cancel(tuple(self.workload.ledger.assignments))
         if self.status == "draining":
             return

@@ -119,8 +119,8 @@ class Daemon:
         handlers = (settings.handlers_url, settings.publishable_key)
         sentinel = Sentinel(client, key, *handlers, clock=time.time)
         self._queries = Queries(client, settings.url, settings.publishable_key)
-        self._observer = Observer(settings, self._post, self._now)
-        self._requests = Requests(self._about, sentinel, self._queries, self._now)
+        self._observer = Observer(settings, self._post, self._now, registration=self._registration)
+        self._requests = Requests(self._observer, sentinel, self._queries, self._now)
         self._spool = Spool(settings.data_dir / "spool")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         cache = ContentCache(settings.cache_dir / "documents")
@@ -192,6 +192,8 @@ class Daemon:
                 self._write(partial(self._spool.put, finished))
             case do.Discard(chunk_id):
                 self._write(partial(self._spool.discard, chunk_id))
+            case do.KeepShare(device_id, share):
+                self._write(partial(self._observer.keep, device_id, share))
             case do.Tell(event):
                 self._tell(event)
             case do.Shutdown(failure):
@@ -200,10 +202,6 @@ class Daemon:
                 raise TypeError(f"no way to carry out {instruction}")
 
     # -- what it takes ----------------------------------------------------------------------
-
-    def _about(self) -> Mapping[str, Any]:
-        given = self._registration
-        return self._observer.registration() if given is None else given
 
     async def _ask(self, request: do.Request) -> None:
         self._post(await self._requests.answer(request))

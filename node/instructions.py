@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from node.model import Chunk, Event, Finished
+    from node.model import Chunk, Event, Finished, UnitReport
+    from node.sharing import Share
     from node.steward import Terms
 
 
@@ -93,6 +94,21 @@ class SendHeartbeat:
     free_workers: int
     iterations_per_second: float
     engines: Mapping[str, str]
+    units: tuple[UnitReport, ...] = ()
+    acknowledged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListUnits:
+    """Look up what the pool knows of this machine's devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepShare:
+    """Write down a decision on a device that was made in the pool."""
+
+    device_id: str
+    share: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ class Shutdown:
     failure: str | None = None
 
 
-Request = Register | FetchToken | CheckClaim | SendHeartbeat | Exchange
+Request = Register | FetchToken | CheckClaim | SendHeartbeat | Exchange | ListUnits
 Instruction = (
     Request
     | UseToken
@@ -133,6 +149,7 @@ Instruction = (
     | SetTerms
     | StartChunk
     | StopChunk
+    | KeepShare
     | Keep
     | Discard
     | Tell

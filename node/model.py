@@ -115,6 +115,34 @@ class HeartbeatAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """A device of this machine as the pool knows it; `allocated_at` is when its owner decided."""
+
+    id: str
+    device_type: Literal["cpu", "gpu"]
+    device_id: str
+    capacity: int
+    status: str
+    allocation: Mapping[str, Any]
+    allocated_at: str | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the pool counts on it."""
+        return self.status not in {"not_shared", "inactive"}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReport:
+    """What a unit does: `current_task_id` is the chunk it runs."""
+
+    unit_id: str
+    device_id: str
+    status: Literal["active", "paused"]
+    current_task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationAnswer:
     """What node-register gave back: a claim code, or the word that the node is claimed."""
 

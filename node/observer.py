@@ -13,10 +13,11 @@ from node.utils.probe import SystemProbe
 from node.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from node.config import Settings
     from node.hardware.sensors import Reading
+    from node.sharing import Share
     from node.utils.probe import Probe
 
 LOOK_EVERY: Final = 0.5  # seconds between two looks at the file of what is shared
@@ -31,11 +32,14 @@ class Observer:
         settings: Settings,
         post: Callable[[on.Stimulus], None],
         now: Callable[[], float],
+        *,
+        registration: Mapping[str, Any] | None = None,
         probe: Probe | None = None,
     ) -> None:
         self._settings = settings
         self._post = post
         self._now = now
+        self._registration = registration
         self._probe = probe or SystemProbe()
         self._seen: tuple[int, int] | None = None
         self.readings: tuple[Reading, ...] = ()
@@ -47,10 +51,20 @@ class Observer:
         self._sensors = Sensors(self._probe, self.hardware)
         self._file = SharingFile(data_dir, self.hardware.devices())
 
-    def registration(self) -> dict[str, Any]:
-        """The body of node-register for this machine."""
+    def registration(self) -> Mapping[str, Any]:
+        """The body of node-register: what somebody set for it, or this machine."""
+        if self._registration is not None:
+            return self._registration
         settings = self._settings
         return self.hardware.registration(VERSION, settings.max_parallel, settings.name)
+
+    def reading(self, device_id: str) -> Reading | None:
+        """How a device felt when it was looked at last."""
+        return next((one for one in self.readings if one.device_id == device_id), None)
+
+    def keep(self, device_id: str, share: Share) -> None:
+        """Write down what was decided in the pool on one device."""
+        self._file.change(lambda sharing: sharing.decide(device_id, share))
 
     async def watch(self, is_guarded: Callable[[], bool]) -> None:
         """Look again and again; how the machine feels is told only where that matters."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from node.errors import MissingError, ProtocolError
 from node.http import read_json, send
-from node.model import ExchangeAnswer, Finished, HeartbeatAnswer
+from node.model import ExchangeAnswer, Finished, HeartbeatAnswer, Unit
 from node.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import httpx
+
+UNIT_COLUMNS: Final = "id,device_type,device_id,capacity,status,allocation,allocated_at"
 
 
 class Queries:
@@ -47,6 +49,11 @@ class Queries:
         """Whether the node has an owner."""
         rows = await self._select("nodes", {"id": f"eq.{node_id}", "select": "user_id"})
         return bool(rows) and rows[0].get("user_id") is not None
+
+    async def units(self) -> tuple[Unit, ...]:
+        """The devices of this node as its owner shares them."""
+        query = {"select": UNIT_COLUMNS, "order": "device_type,device_id"}
+        return decode(tuple[Unit, ...], await self._select("compute_units", query))
 
     async def config(self, config_hash: str) -> str:
         """The text of a config by its hash."""

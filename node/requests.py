@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 import psutil
@@ -15,6 +15,8 @@ from node.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from node.hardware.sensors import Reading
+    from node.model import UnitReport
     from node.queries import Queries
     from node.sentinel import Sentinel
 
@@ -25,20 +27,34 @@ _NAMES: Final[Mapping[type[do.Request], on.Request]] = {
     do.CheckClaim: "claim",
     do.SendHeartbeat: "heartbeat",
     do.Exchange: "exchange",
+    do.ListUnits: "units",
 }
 
 
+class Machine(Protocol):
+    """What a machine tells of itself."""
+
+    def registration(self) -> Mapping[str, Any]:
+        """The body of node-register."""
+
+    def reading(self, device_id: str) -> Reading | None:
+        """How a device feels, None where nobody has looked yet."""
+
+
 class Requests:
-    """Sends what the state machine asks for. `now` gives its monotonic time."""
+    """Sends what the state machine asks for, with what only the machine itself can tell.
+
+    `now` gives its monotonic time, `machine` what it is and how its devices feel.
+    """
 
     def __init__(
         self,
-        registration: Callable[[], Mapping[str, Any]],
+        machine: Machine,
         sentinel: Sentinel,
         queries: Queries,
         now: Callable[[], float],
     ) -> None:
-        self._registration = registration
+        self._machine = machine
         self._sentinel = sentinel
         self._queries = queries
         self._now = now
@@ -69,9 +85,11 @@ class Requests:
                 return await self._heartbeat(request)
             case do.Exchange():
                 return await self._exchange(request)
+            case do.ListUnits():
+                return on.UnitsListed(at=self._now(), units=await self._queries.units())
 
     async def _register(self) -> on.Stimulus:
-        answer = await self._sentinel.register(self._registration())
+        answer = await self._sentinel.register(self._machine.registration())
         expires = answer.claim_code_expires_at
         code_expires_in = None if expires is None else expires.timestamp() - self._sentinel.now()
         return on.Registered(at=self._now(), answer=answer, code_expires_in=code_expires_in)
@@ -90,7 +108,7 @@ class Requests:
         return on.ClaimChecked(at=self._now(), node_id=node_id, claimed=claimed)
 
     async def _heartbeat(self, instruction: do.SendHeartbeat) -> on.Stimulus:
-        status = {
+        status: dict[str, Any] = {
             "version": VERSION,
             "engines": dict(instruction.engines),
             "running": instruction.running,
@@ -98,8 +116,26 @@ class Requests:
             "load": psutil.getloadavg()[0],
             "iterations_per_second": instruction.iterations_per_second,
         }
+        if instruction.units:
+            status["units"] = [self._report(unit) for unit in instruction.units]
+        if instruction.acknowledged:
+            status["acknowledged"] = instruction.acknowledged
         answer = await self._queries.node_heartbeat(status)
         return on.HeartbeatAnswered(at=self._now(), answer=answer)
+
+    def _report(self, unit: UnitReport) -> dict[str, Any]:
+        """What a unit does, with what its sensors say."""
+        reading = self._machine.reading(unit.device_id)
+        fields = {
+            "unit_id": unit.unit_id,
+            "status": unit.status,
+            "current_task_id": unit.current_task_id,
+            "current_load_percent": reading and reading.load_percent,
+            "temperature_celsius": reading and reading.temperature_celsius,
+            "power_draw_watts": reading and reading.power_draw_watts,
+            "vram_used_mb": reading and reading.vram_used_mb,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
     async def _exchange(self, instruction: do.Exchange) -> on.Stimulus:
         answer = await self._queries.exchange_chunks(

@@ -28,7 +28,7 @@ ACTIVITIES: Final[Mapping[Status, frozenset[Activity]]] = {
     "registering": frozenset({"register"}),
     "claiming": frozenset({"register", "token", "subscribe", "claim"}),
     "starting": frozenset({"token", "subscribe"}),
-    "running": frozenset({"token", "subscribe", "heartbeat", "exchange", "step_aside"}),
+    "running": frozenset({"token", "subscribe", "heartbeat", "exchange", "units", "step_aside"}),
     "draining": frozenset({"token", "heartbeat", "exchange", "give_up"}),
     "stopped": frozenset(),
 }

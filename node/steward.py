@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from node.allocation import Device, read_allocation
+from node.errors import AllocationError
 from node.guards import Guard, Rest
-from node.sharing import CPU, PauseReason, Sharing
+from node.model import UnitReport
+from node.sharing import CPU, PauseReason, Share, Sharing
 
 if TYPE_CHECKING:
-    from node.allocation import Priority
+    from node.allocation import Allocation, Priority
     from node.guards import Conditions
+    from node.model import Unit
 
 RestReason = Literal["by_owner", "withheld"] | PauseReason | Rest
 
@@ -29,6 +33,7 @@ class Steward:
 
     def __init__(self) -> None:
         self.sharing = Sharing()
+        self.units: tuple[Unit, ...] = ()
         self.paused_by_owner = False
         self._guard = Guard()
         self._guarded: tuple[Rest, ...] = ()
@@ -66,8 +71,41 @@ class Steward:
         if not self.is_guarded:
             self._guarded = ()
 
+    def compare(
+        self, units: tuple[Unit, ...], ordered: frozenset[str] = frozenset()
+    ) -> dict[str, Share]:
+        """Decisions of the pool's copy that are newer than ours, by device: they win.
+
+        Those on `ordered` devices were just made; the others may have been made while we slept.
+        """
+        self.units = units
+        return {
+            unit.device_id: Share(unit.is_shared, _allocation_of(unit), unit.allocated_at)
+            for unit in units
+            if unit.device_id in ordered
+            or unit.allocated_at not in {None, self.sharing.of(unit.device_id).decided_at}
+        }
+
+    def reports(self, chunk_id: str | None) -> tuple[UnitReport, ...]:
+        """What each shared device does; `chunk_id` is what the processors run."""
+        status: Literal["active", "paused"] = "paused" if self.rests else "active"
+        return tuple(
+            UnitReport(unit.id, unit.device_id, status, chunk_id if unit.device_id == CPU else None)
+            for unit in self.units
+            if unit.is_shared
+        )
+
     def feel(self, conditions: Conditions, now: float) -> None:
         """Take in how the machine feels."""
         allocation = self.sharing.of(CPU).allocation
         if allocation is not None:
             self._guarded = self._guard.reasons(allocation, conditions, now)
+
+
+def _allocation_of(unit: Unit) -> Allocation | None:
+    """The pool has checked it; what only a later release understands is left to that."""
+    device = Device(unit.device_id, unit.device_type, unit.capacity)
+    try:
+        return read_allocation(unit.allocation, device)
+    except AllocationError:
+        return None

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
         HeartbeatAnswer,
         NodeSettings,
         RegistrationAnswer,
+        Unit,
     )
     from node.sharing import Sharing
 
-Request = Literal["register", "token", "claim", "heartbeat", "exchange"]
+Request = Literal["register", "token", "claim", "heartbeat", "exchange", "units"]
 FailureKind = Literal["transient", "unauthorized", "forbidden", "invalid", "refused"]
 
 
@@ -88,6 +89,13 @@ class HeartbeatAnswered(Stimulus):
     """node_heartbeat answered."""
 
     answer: HeartbeatAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsListed(Stimulus):
+    """The pool's copy of what this machine shares."""
+
+    units: tuple[Unit, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,11 +202,15 @@ class Workload:
             return None
         return do.Exchange(finished, slots, self.ledger.keeps())
 
-    def heartbeat(self) -> do.SendHeartbeat:
-        """What runs, and how fast."""
-        running = self.ledger.ids("held", "running")
+    def heartbeat(self, acknowledged: tuple[str, ...]) -> do.SendHeartbeat:
+        """What runs, how fast, and which commands were obeyed."""
         return do.SendHeartbeat(
-            running, self.free_workers, self.iterations_per_second, self.engine_versions
+            self.ledger.ids("held", "running"),
+            self.free_workers,
+            self.iterations_per_second,
+            self.engine_versions,
+            self.steward.reports(next(iter(self.ledger.ids("running")), None)),
+            acknowledged,
         )
 
     def settle(self, outcomes: Iterable[Outcome], now: float) -> None:

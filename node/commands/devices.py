@@ -2,74 +2,145 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
-from rich.table import Table
 
 from node.allocation import MOST, PRIORITIES, TEMPERATURES, WORDS, read_allocation
-from node.commands.command import Argument, Command, Context
-from node.commands.local import sharing_file
-from node.errors import ConfigurationError
+from node.commands.command import Argument, Command, Context, signed_in
+from node.commands.local import node_option, sharing_file
+from node.device_report import (
+    FULL_POWER,
+    about,
+    device_table,
+    machine_document,
+    share_words,
+    unit_table,
+)
+from node.errors import AllocationError, CommandError, ConfigurationError, NodeError
 from node.hardware import detect_hardware
 from node.hardware.sensors import Sensors
+from node.machines import OwnedMachine
 from node.options import Option, megabytes, one_of, switch, whole
-from node.rests import rest_words
-from node.sharing import CPU, Share, share_document
+from node.sharing import Share, Sharing, share_document
 from node.utils.probe import SystemProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from node.allocation import Device
     from node.hardware import Hardware
     from node.hardware.sensors import Reading
-    from node.sharing import Sharing
 
 WATCHED_FOR: Final = 0.5  # seconds over which load and power are measured
-FULL_POWER: Final = 100
-MEBIBYTES: Final = 1024  # of a gibibyte
-MEGAHERTZ: Final = 1000  # of a gigahertz
 
 
 def run(context: Context) -> int:
-    """Show what was found of this machine, after a decision on one device if there is one."""
-    action, device_id = context.values["action"], context.values["device"]
+    """Show the devices, after a decision on one of them if there is one."""
+    action, name = context.values["action"], context.values["node"]
+    if action not in {None, "share", "withhold"}:
+        raise ConfigurationError(
+            f"there is nothing to do called {action!r}",
+            advice="Use: devices, devices share DEVICE, or devices withhold DEVICE.",
+        )
+    if name is not None:
+        return asyncio.run(_run_remote(context, name))
     probe = SystemProbe()
     hardware = detect_hardware(context.settings.data_dir, probe)
     file = sharing_file(context, hardware)
     if action is None:
         _show(context, hardware, file.read(), _readings(Sensors(probe, hardware)))
         return 0
-    if action not in {"share", "withhold"}:
-        raise ConfigurationError(
-            f"there is nothing to do called {action!r}",
-            advice="Use: devices, devices share DEVICE, or devices withhold DEVICE.",
-        )
-    device = _device(hardware, device_id)
+    device = _device(hardware.devices(), context.values["device"])
     sharing = file.change(
         lambda before: before.decide(
             device.device_id, _decision(context, device, before.of(device.device_id))
         )
     )
-    if context.as_json:
-        context.print_json(sharing.document()["devices"][device.device_id])
-    else:
-        context.out.print(f"{device.device_id} is {_shared_words(device.device_id, sharing)}.")
-        context.say("A node that runs here follows at once.")
+    share = sharing.of(device.device_id)
+    _tell(context, device, share)
+    context.say("A node that runs here follows at once.")
+    if hardware.machine_id is not None:
+        asyncio.run(_tell_pool(context, hardware.machine_id, device.device_id, share))
     return 0
 
 
-def _device(hardware: Hardware, device_id: str | None) -> Device:
-    devices = hardware.devices()
+async def _run_remote(context: Context, name: str) -> int:
+    """The same for a machine that is known to the pool."""
+    async with signed_in(context) as client:
+        machine = await OwnedMachine.find(client, name)
+        devices = machine.devices()
+        sharing = _sharing_of(machine, devices)
+        if context.values["action"] is None:
+            if context.as_json:
+                context.print_json({"node": machine.node, "compute_units": machine.units})
+            else:
+                context.out.print(f"{escape(machine.node['name'])}, {machine.node['status']}")
+                context.out.print(unit_table(machine, sharing))
+            return 0
+        device = _device(devices, context.values["device"])
+        share = _decision(context, device, sharing.of(device.device_id))
+        await machine.share(device.device_id, share)
+    _tell(context, device, share)
+    return 0
+
+
+async def _tell_pool(context: Context, machine_id: str, device_id: str, share: Share) -> None:
+    """Let the pool know, where this machine is known to it and its owner is here."""
+    try:
+        async with signed_in(context) as client:
+            await (await OwnedMachine.find(client, machine_id)).share(device_id, share)
+    except CommandError:
+        return  # it is told when the machine joins
+    except NodeError as error:
+        context.say(f"[yellow]The pool does not know yet:[/] {escape(str(error))}")
+
+
+def _tell(context: Context, device: Device, share: Share) -> None:
+    if context.as_json:
+        context.print_json(share_document(device.device_id, share))
+    else:
+        context.out.print(f"{device.device_id} is {share_words(device.device_id, share)}.")
+
+
+def _sharing_of(machine: OwnedMachine, devices: Mapping[str, Device]) -> Sharing:
+    """What the pool has of a machine; an allocation of nothing is none."""
+    sharing = Sharing()
+    for unit in machine.units:
+        is_shared = unit["status"] not in {"not_shared", "inactive"}
+        allocation = None
+        with contextlib.suppress(AllocationError):
+            allocation = read_allocation(unit["allocation"], devices[unit["device_id"]])
+        sharing = sharing.decide(unit["device_id"], Share(is_shared, allocation))
+    return sharing
+
+
+def _show(
+    context: Context, hardware: Hardware, sharing: Sharing, readings: Mapping[str, Reading]
+) -> None:
+    if context.as_json:
+        context.print_json(machine_document(hardware, sharing, readings))
+    else:
+        context.out.print(about(hardware, sharing))
+        context.out.print(device_table(hardware, sharing, readings))
+
+
+def _readings(sensors: Sensors) -> dict[str, Reading]:
+    time.sleep(WATCHED_FOR)
+    return {reading.device_id: reading for reading in sensors.read()}
+
+
+def _device(devices: Mapping[str, Device], device_id: str | None) -> Device:
     if device_id is not None and device_id in devices:
         return devices[device_id]
     shown = (
         "no device is named" if device_id is None else f"there is no device {device_id!r} to share"
     )
-    raise ConfigurationError(shown, advice=f"This machine has: {', '.join(devices)}.")
+    raise ConfigurationError(shown, advice=f"The machine has: {', '.join(devices)}.")
 
 
 def _decision(context: Context, device: Device, before: Share) -> Share:
@@ -81,13 +152,13 @@ def _decision(context: Context, device: Device, before: Share) -> Share:
                 f"a device that is withheld has no --{next(iter(given)).replace('_', '-')}",
                 advice="Leave it out, or share the device.",
             )
-        return Share(is_shared=False, allocation=before.allocation)
+        return replace(before, is_shared=False)
     known = before.allocation.document(device.device_type) if before.allocation else {}
     document = {**known, **_asked(device, given)}
     words = WORDS[device.device_type]
     kept = document.setdefault(words.reserved, words.kept)
     document.setdefault(words.allocated, max(1, device.capacity - kept))
-    return Share(is_shared=True, allocation=read_allocation(document, device))
+    return Share(True, read_allocation(document, device), before.decided_at)  # noqa: FBT003  # named by its place
 
 
 def _asked(device: Device, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,143 +179,6 @@ def _asked(device: Device, given: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(f"{device.device_id} is shared by --{own}, not by --{foreign}")
     asked[words.allocated] = given.get(own)
     return {key: value for key, value in asked.items() if value is not None}
-
-
-def _show(
-    context: Context, hardware: Hardware, sharing: Sharing, readings: Mapping[str, Reading]
-) -> None:
-    if context.as_json:
-        context.print_json(_document(hardware, sharing, readings))
-    else:
-        context.out.print(_about(hardware, sharing))
-        context.out.print(_table(hardware, sharing, readings))
-
-
-def _shared_words(device_id: str, sharing: Sharing) -> str:
-    """What of a device is shared and when, for people."""
-    share = sharing.of(device_id)
-    if not share.is_shared:
-        return "withheld"
-    if share.allocation is None:
-        return "shared as its owner set in the pool"
-    one = share.allocation
-    amounts = (
-        f"{_cores(one.allocated)}, {one.reserved} kept"
-        if device_id == CPU
-        else f"{one.allocated:,} MB of memory, {one.reserved:,} MB kept"
-    )
-    conditions = (
-        (one.priority != "normal", f"priority {one.priority}"),
-        (one.max_power_percent < FULL_POWER, f"{one.max_power_percent} % of the power"),
-        (one.overnight_only, "overnight only"),
-        (one.idle_only, "while nobody uses the machine"),
-        (one.ac_power_only, "not on battery"),
-        (one.temperature_limit_celsius is not None, f"below {one.temperature_limit_celsius} °C"),
-    )
-    return ", ".join([f"shared: {amounts}", *(words for holds, words in conditions if holds)])
-
-
-def _readings(sensors: Sensors) -> dict[str, Reading]:
-    time.sleep(WATCHED_FOR)
-    return {reading.device_id: reading for reading in sensors.read()}
-
-
-def _document(
-    hardware: Hardware, sharing: Sharing, readings: Mapping[str, Reading]
-) -> dict[str, Any]:
-    devices = [
-        {"device_type": "cpu", **hardware.cpu.document()},
-        *({"device_type": "gpu", **gpu.document()} for gpu in hardware.gpus),
-    ]
-    return {
-        "hostname": hardware.hostname,
-        "platform": hardware.platform,
-        "os": hardware.title,
-        "device_type": hardware.device_type,
-        "machine_id": hardware.machine_id,
-        "ram_total_gb": hardware.ram_total_gb,
-        "ram_free_gb": hardware.ram_free_gb,
-        "storage_total_gb": hardware.storage_total_gb,
-        "storage_free_gb": hardware.storage_free_gb,
-        "pause": sharing.pause,
-        "devices": [
-            {
-                **device,
-                **share_document(device["device_id"], sharing.of(device["device_id"])),
-                "now": _now(readings[device["device_id"]]),
-            }
-            for device in devices
-        ],
-    }
-
-
-def _now(reading: Reading) -> dict[str, Any]:
-    return {key: value for key, value in asdict(reading).items() if key != "device_id"}
-
-
-def _about(hardware: Hardware, sharing: Sharing) -> Table:
-    table = Table.grid(padding=(0, 2))
-    rows = {
-        "machine": f"{hardware.hostname}, a {hardware.device_type} with {hardware.title}",
-        "memory": _space(hardware.ram_free_gb, hardware.ram_total_gb),
-        "storage": _space(hardware.storage_free_gb, hardware.storage_total_gb),
-        "machine id": hardware.machine_id or "none: nothing on this machine stays the same",
-    }
-    for label, value in rows.items():
-        table.add_row(f"[dim]{label}[/]", escape(value))
-    if sharing.pause:
-        table.add_row("[dim]paused[/]", f"[yellow]{rest_words([sharing.pause])}[/]")
-    return table
-
-
-def _space(free: float, total: float) -> str:
-    return f"{free:,.1f} of {total:,.1f} GB free"
-
-
-def _table(hardware: Hardware, sharing: Sharing, readings: Mapping[str, Reading]) -> Table:
-    """Each device in a few lines, as its name alone may fill one."""
-    table = Table.grid(padding=(0, 2))
-    for device_id, name, size in _found(hardware):
-        table.add_row()
-        table.add_row(f"[bold]{device_id}[/]", f"[bold]{escape(name)}[/]")
-        table.add_row("", ", ".join(size))
-        if figures := _figures(readings[device_id]):
-            table.add_row("", f"[dim]now[/] {', '.join(figures)}")
-        if device_id in hardware.devices():
-            table.add_row("", _shared_words(device_id, sharing))
-    return table
-
-
-def _found(hardware: Hardware) -> Iterator[tuple[str, str, list[str]]]:
-    """Id, name and size of each device."""
-    cpu = hardware.cpu
-    size = [_cores(cpu.cores), f"{cpu.threads} threads"]
-    if cpu.sockets > 1:
-        size.insert(0, f"{cpu.sockets} sockets")
-    if cpu.base_clock_mhz or cpu.boost_clock_mhz:
-        size.append(f"{(cpu.boost_clock_mhz or cpu.base_clock_mhz or 0) / MEGAHERTZ:.1f} GHz")
-    yield cpu.device_id, cpu.name, size
-    for gpu in hardware.gpus:
-        memory = f"{gpu.vram_mb / MEBIBYTES:,.1f} GB" if gpu.vram_mb else ""
-        compute = f"compute {gpu.compute_capability}" if gpu.compute_capability else ""
-        driver = f"driver {gpu.driver_version}" if gpu.driver_version else ""
-        kind = "integrated" if gpu.is_integrated else ""
-        yield gpu.device_id, gpu.name, list(filter(None, (memory, kind, compute, driver)))
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
-
-
-def _figures(reading: Reading) -> list[str]:
-    memory = reading.vram_used_mb
-    figures = (
-        (reading.load_percent, "% busy", 0),
-        (reading.temperature_celsius, "°C", 0),
-        (reading.power_draw_watts, "W", 0),
-        (None if memory is None else memory / MEBIBYTES, "GB in use", 1),
-    )
-    return [f"{value:,.{digits}f} {unit}" for value, unit, digits in figures if value is not None]
 
 
 def _decided(
@@ -305,10 +239,12 @@ COMMAND = Command(
         "devices share cpu-0 --when overnight --max-temperature 85 --ac-only yes",
         "devices share gpu-0 --vram 8GB",
         "devices withhold cpu-0",
+        "devices share cpu-0 --cores 2 --node shed",
     ),
     arguments=(
         Argument(key="action", metavar="ACTION", help="share or withhold", optional=True),
         Argument(key="device", metavar="DEVICE", help="its id, such as cpu-0", optional=True),
     ),
-    options=OPTIONS,
+    settings=("access_token",),
+    options=(*OPTIONS, node_option("devices")),
 )

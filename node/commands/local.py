@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from node.errors import CommandError
 from node.hardware import detect_hardware
+from node.options import Option, text
 from node.sharing_file import SharingFile
 from node.status_file import StatusFile
 from node.utils.probe import SystemProbe
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 FOLLOWS_WITHIN: Final = 5.0  # seconds that a running node needs at most to do as it is told
 LOOK_EVERY: Final = 0.1
+
+
+def node_option(command: str) -> Option:
+    """The flag that names another node than the one here."""
+    return Option(
+        key="node",
+        group=command,
+        read=text,
+        wanted="the name or id of a node of yours",
+        help="a node of yours anywhere, through the pool, instead of the one on this machine",
+        metavar="NAME",
+    )
 
 
 def this_machine(context: Context) -> Hardware:

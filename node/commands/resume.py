@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
-from node.commands.command import Command, Context
-from node.commands.local import followed, sharing_file, this_machine
+from rich.markup import escape
+
+from node.commands.command import Command, Context, signed_in
+from node.commands.local import followed, node_option, sharing_file, this_machine
+from node.machines import OwnedMachine
 from node.rests import rest_words
 from node.sharing import PAUSE_REASONS
 
 
 def run(context: Context) -> int:
     """Take the decision back, and wait until the machine follows."""
+    if (name := context.values["node"]) is not None:
+        return asyncio.run(_resume_remote(context, name))
     file = sharing_file(context, this_machine(context))
     file.change(lambda sharing: replace(sharing, pause=None))
     node = followed(context, lambda snapshot: not {*PAUSE_REASONS} & {*snapshot.rests})
@@ -27,9 +33,23 @@ def run(context: Context) -> int:
     return 0
 
 
+async def _resume_remote(context: Context, name: str) -> int:
+    async with signed_in(context) as client:
+        machine = await OwnedMachine.find(client, name)
+        count = await machine.resume()
+    shown = escape(machine.node["name"])
+    if context.as_json:
+        context.print_json({"node_id": machine.node["id"], "devices_resumed": count})
+    else:
+        context.out.print(f"{shown} works again." if count else f"Nothing of {shown} is paused.")
+    return 0
+
+
 COMMAND = Command(
     name="resume",
     summary="let the node of this machine work again",
     run=run,
-    examples=("resume",),
+    examples=("resume", "resume --node shed"),
+    settings=("access_token",),
+    options=(node_option("resume"),),
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -41,6 +43,11 @@ class Record(BaseModel):
     """What a handler answers of machines and devices, in the database's own names."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+# JSON has no such types, so exact types would refuse every text that is one.
+Id = Annotated[UUID, Field(strict=False)]
+Moment = Annotated[datetime, Field(strict=False)]
 
 
 class Refusal(BaseModel):

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
-from _shared.documents import Document, Empty, Record, Text
+from _shared.documents import Document, Empty, Id, Record, Text
 from _shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -36,7 +35,7 @@ class DeviceRegistration(Document):
     cpu_cores: Annotated[int, Field(ge=0, le=4096)]
     storage_gb: Annotated[float, Field(ge=0, le=10_000_000)]
     device_id: Annotated[
-        UUID | None,
+        Id | None,
         Field(description="Chosen and kept by the device; else the one of its name is meant."),
     ] = None
 

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
-from _shared.documents import Document, Record, ShortText, Text
+from _shared.documents import Document, Id, Moment, Record, ShortText, Text
 from _shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -87,7 +86,7 @@ class RegisteredMachine(Record):
 class UnitChange(Document):
     """What shall be shared of a unit, and whether anything shall."""
 
-    unit_id: UUID
+    unit_id: Id
     allocation: Allocation | None = None
     is_shared: bool = True
 
@@ -108,10 +107,10 @@ class Allocated(Record):
 class UnitReport(Document):
     """What a unit does."""
 
-    unit_id: UUID
+    unit_id: Id
     status: Literal["active", "paused", "error"]
     current_load_percent: Percent | None = None
-    current_task_id: UUID | None = None
+    current_task_id: Id | None = None
     temperature_celsius: Annotated[float, Field(ge=-100, le=1000)] | None = None
     power_draw_watts: Annotated[float, Field(ge=0, le=100_000)] | None = None
     vram_used_mb: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
@@ -120,12 +119,16 @@ class UnitReport(Document):
 class Heartbeat(Document):
     """What all units of a machine do, and which commands it has carried out."""
 
-    timestamp: datetime
+    timestamp: Moment
     compute_units: Annotated[list[UnitReport], Field(max_length=MOST_UNITS)]
     acknowledged: Annotated[
-        tuple[UUID, ...],
-        Field(max_length=1000, description="Ids of commands that were carried out."),
-    ] = ()
+        list[Id],
+        Field(
+            default_factory=list,
+            max_length=1000,
+            description="Ids of commands that were carried out.",
+        ),
+    ]
 
 
 class Command(Record):

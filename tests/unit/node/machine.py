@@ -157,6 +157,7 @@ class Machine:
         self.send(on.Subscribed)
         self.answer_heartbeat(max_parallel=max_parallel)
         self.answer_exchange()
+        self.send(on.UnitsListed, units=())
         assert self.is_in("running")
         self.done.clear()
         return self

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from random import Random
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from node import instructions as do
 from node import stimuli as on
+from node.allocation import Allocation
+from node.model import Unit
+from node.sharing import CPU, Share, Sharing
 from tests.unit.node.machine import Machine, chunk, completed, of
 
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ class World:
             self.end_chunk,
             self.cancel,
             self.settings,
+            self.decide,
+            self.command,
             self.realtime,
             self.claim,
             lambda: self.machine.wait(self.random.uniform(0.0, 20.0)),
@@ -75,6 +81,7 @@ class World:
             ),
             "heartbeat": self.heartbeat,
             "exchange": self.exchange,
+            "units": self.units,
         }[request]()
 
     def register(self) -> None:
@@ -135,6 +142,29 @@ class World:
     def settings(self) -> None:
         """The owner says that something changed."""
         self.machine.send(on.SettingsPushed, settings=None)
+
+    def decide(self) -> None:
+        """Somebody at the machine shares or withholds it, or lets it rest."""
+        share = Share(self.random.random() < 0.8, Allocation(allocated=2, reserved=0))
+        pause = self.random.choice((None, None, "maintenance"))
+        sharing = Sharing(MappingProxyType({CPU: share}), pause)  # type: ignore[arg-type]
+        self.machine.send(on.SharingDecided, sharing=sharing)
+
+    def command(self) -> None:
+        """The owner asks for something, perhaps again."""
+        command = {
+            "id": str(self.random.randrange(20)),
+            "kind": self.random.choice(("pause", "resume", "allocate", "withhold", "dance")),
+            "device_id": CPU,
+        }
+        self.machine.send(on.CommandPushed, command=command)
+
+    def units(self) -> None:
+        """What the pool has of this machine."""
+        decided_at = self.random.choice((None, "then", "now"))
+        status = self.random.choice(("active", "paused", "not_shared"))
+        unit = Unit("unit", "cpu", CPU, 4, status, {"cores_allocated": 1}, decided_at)
+        self.machine.send(on.UnitsListed, units=(unit,))
 
     def claim(self) -> None:
         """The owner enters the code."""

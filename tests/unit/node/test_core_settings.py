@@ -100,17 +100,6 @@ def test_a_push_without_settings_asks_for_them() -> None:
     assert of(do.SendHeartbeat, machine.send(on.SettingsPushed, settings=None))
 
 
-def test_commands_reach_whoever_watches() -> None:
-    """By push and by heartbeat."""
-    machine = Machine().run()
-    command = {"name": "update"}
-    assert event("command", machine.send(on.CommandPushed, command=command)).context == {
-        "command": command
-    }
-    machine.wait(16.5)
-    assert "command" in told(machine.answer_heartbeat(commands=(command,)))
-
-
 def test_a_first_stop_drains() -> None:
     """Running chunks finish, waiting ones go back, results go in, then the node ends."""
     machine = Machine().run(max_parallel=1).work_on(1, 2)

@@ -11,7 +11,7 @@ from node import instructions as do
 from node import stimuli as on
 from node.allocation import Allocation
 from node.guards import Conditions
-from node.model import NodeSettings
+from node.model import NodeSettings, Unit, UnitReport
 from node.sharing import CPU, Share, Sharing
 from node.steward import Terms
 from tests.unit.node.machine import Machine, chunk, event, of, only, told
@@ -136,3 +136,132 @@ def test_conditions_nobody_asked_for_do_not_matter() -> None:
     feel(machine, temperature_celsius=90.0)
     machine.answer_heartbeat()
     assert "resumed" in told(decide(machine, shared(allocated=2)))
+
+
+# -- what the owner decides in the pool -----------------------------------------------------------
+
+
+def unit(*, status: str = "active", decided_at: str | None = "then", **allocation: Any) -> Unit:
+    """The processors as the pool has them."""
+    document = {"cores_allocated": 1, "cores_reserved": 0, **allocation}
+    return Unit("unit-1", "cpu", CPU, 4, status, document, decided_at)
+
+
+def command(kind: str, number: int = 1) -> dict[str, Any]:
+    """A command to the processors."""
+    return {"id": f"command-{number}", "kind": kind, "unit_id": "unit-1", "device_id": CPU}
+
+
+def test_a_node_asks_what_its_owner_shares_when_it_begins() -> None:
+    """The pool's copy wins over what was decided here before, and is written down."""
+    machine = Machine()
+    machine.start()
+    decide(machine, shared(allocated=3))
+    machine.register_claimed(4)
+    machine.give_token()
+    machine.send(on.Subscribed)
+    assert of(do.ListUnits, machine.answer_heartbeat(max_parallel=4))
+    instructions = machine.send(on.UnitsListed, units=(unit(priority="low"),))
+    kept = only(do.KeepShare, instructions)
+    assert (kept.device_id, kept.share.decided_at) == (CPU, "then")
+    assert only(do.ResizePool, instructions).size == 1
+    assert only(do.SetTerms, instructions).terms.priority == "low"
+
+
+def test_what_was_decided_here_since_then_stays() -> None:
+    """And so does everything where the owner has not decided anything."""
+    machine = Machine().run(max_parallel=4)
+    here = Share(is_shared=True, allocation=Allocation(allocated=3, reserved=0), decided_at="then")
+    decide(machine, Sharing(MappingProxyType({CPU: here})))
+    for listed in (unit(), unit(decided_at=None)):
+        assert not of(do.KeepShare, machine.send(on.UnitsListed, units=(listed,)))
+        assert machine.state.workload.size == 3
+
+
+def test_an_allocation_from_afar_is_followed_and_acknowledged_once() -> None:
+    """The command says that there is something to read; what comes twice is obeyed once."""
+    machine = Machine().run(max_parallel=4)
+    instructions = machine.send(on.CommandPushed, command=command("allocate"))
+    assert event("command", instructions).message == "The owner changed what of cpu-0 is shared"
+    assert of(do.ListUnits, instructions)
+    instructions = machine.send(on.UnitsListed, units=(unit(),))
+    assert machine.state.workload.size == 1
+    heartbeat = only(do.SendHeartbeat, instructions)
+    assert heartbeat.acknowledged == ("command-1",)
+    assert heartbeat.units == (UnitReport("unit-1", CPU, "active"),)
+    machine.answer_heartbeat(max_parallel=4, commands=(command("allocate"),))
+    assert only(do.SendHeartbeat, machine.wait(16.5)).acknowledged == ()
+    assert told(machine.send(on.CommandPushed, command=command("allocate"))) == []
+
+
+def test_an_answer_that_is_older_than_a_command_does_not_obey_it() -> None:
+    """The pool is asked again."""
+    machine = Machine().run(max_parallel=4)
+    machine.send(on.CommandPushed, command=command("allocate"))
+    machine.send(on.CommandPushed, command=command("withhold", 2))
+    instructions = machine.send(on.UnitsListed, units=(unit(),))
+    assert only(do.SendHeartbeat, instructions).acknowledged == ("command-1",)
+    assert of(do.ListUnits, instructions)
+    machine.answer_heartbeat(max_parallel=4)
+    instructions = machine.send(on.UnitsListed, units=(unit(status="not_shared"),))
+    assert only(do.SendHeartbeat, instructions).acknowledged == ("command-2",)
+
+
+def test_an_acknowledgement_that_was_lost_is_sent_again() -> None:
+    """Until the pool has answered one."""
+    machine = Machine().run()
+    assert only(
+        do.SendHeartbeat, machine.send(on.CommandPushed, command=command("pause"))
+    ).acknowledged == ("command-1",)
+    machine.fail("heartbeat", "refused")
+    assert only(do.SendHeartbeat, machine.wait(5.0)).acknowledged == ("command-1",)
+    machine.answer_heartbeat()
+    assert only(do.SendHeartbeat, machine.wait(16.5)).acknowledged == ()
+
+
+def test_commands_come_with_the_heartbeat_too() -> None:
+    """A push may be lost; the settings of the same answer are what is followed."""
+    machine = Machine().run()
+    machine.wait(16.5)
+    instructions = machine.answer_heartbeat(paused=True, commands=(command("pause"),))
+    assert {"command", "paused"} <= set(told(instructions))
+    assert only(do.SendHeartbeat, instructions).acknowledged == ("command-1",)
+
+
+def test_processors_withheld_from_afar_rest() -> None:
+    """Even when the allocation is as it was; sharing them again ends it."""
+    machine = Machine().run(max_parallel=4)
+    machine.send(on.UnitsListed, units=(unit(),))
+    machine.send(on.CommandPushed, command=command("withhold"))
+    instructions = machine.send(on.UnitsListed, units=(unit(status="not_shared"),))
+    assert "paused" in told(instructions)
+    assert only(do.SendHeartbeat, instructions).units == ()
+    machine.answer_heartbeat(max_parallel=0)
+    machine.send(on.CommandPushed, command=command("allocate", 2))
+    assert "resumed" in told(machine.send(on.UnitsListed, units=(unit(status="registering"),)))
+
+
+def test_a_unit_that_rests_says_so_and_one_that_works_says_on_what() -> None:
+    """Uptime is paid for working."""
+    machine = Machine().run().work_on(1)
+    machine.send(on.UnitsListed, units=(unit(),))
+    task = chunk(1).chunk_id
+    heartbeat = only(do.SendHeartbeat, machine.wait(16.5))
+    assert heartbeat.units == (UnitReport("unit-1", CPU, "active", task),)
+    machine.answer_heartbeat(max_parallel=1)
+    heartbeat = only(do.SendHeartbeat, decide(machine, shared(pause="maintenance")))
+    assert heartbeat.units == (UnitReport("unit-1", CPU, "paused", task),)
+
+
+def test_an_allocation_that_only_a_later_release_understands_is_left_to_the_settings() -> None:
+    """The number of workers comes with those."""
+    machine = Machine().run(max_parallel=4)
+    machine.send(on.UnitsListed, units=(unit(moon_phase="full"),))
+    assert machine.state.workload.size == 4
+
+
+@pytest.mark.parametrize("command", [None, 7, {}, {"id": 7, "kind": "pause"}, {"id": "x"}])
+def test_a_command_that_makes_no_sense_is_none(command: Any) -> None:
+    """It is neither obeyed nor acknowledged: a later release may know it."""
+    machine = Machine().run()
+    assert machine.send(on.CommandPushed, command=command) == []

@@ -41,6 +41,21 @@ def test_a_card_and_the_graphics_of_the_processor_are_two_gpus() -> None:
     assert inside.driver_version == "amdgpu 6.8.0-45-generic"
 
 
+def test_a_card_in_a_virtual_machine_is_found_as_its_driver_has_it() -> None:
+    """Recorded where every figure was the one of `nvidia-smi`; sysfs lists nothing there."""
+    (card,) = found("linux_h200")
+    assert card == Gpu(
+        device_id="gpu-0",
+        name="NVIDIA H200",
+        vendor="nvidia",
+        vram_mb=143771,
+        vram_free_mb=143771,
+        driver_version="580.159.04",
+        compute_capability="9.0",
+        place="GPU-00000000",
+    )
+
+
 def test_cards_without_a_library_are_read_from_sysfs() -> None:
     """AMD and Intel, in the order of their numbers; the screen of the board's manager is none."""
     amd, intel = found("linux_server_two_sockets")

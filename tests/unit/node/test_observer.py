@@ -11,7 +11,7 @@ from node import observer as module
 from node import stimuli as on
 from node.config import Settings
 from node.hardware import detect_hardware
-from node.hardware.sensors import Sensors
+from node.hardware.sensors import Reading, Sensors
 from node.observer import Observer
 from node.sharing import Share
 from node.sharing_file import SharingFile
@@ -31,7 +31,7 @@ async def test_decisions_reach_the_node_while_it_runs(
     monkeypatch.setattr(module, "LOOK_EVERY", 0.001)
     told: asyncio.Queue[on.Stimulus] = asyncio.Queue()
     probe = recorded("linux_laptop")
-    observer = Observer(Settings(data_dir=tmp_path), told.put_nowait, lambda: 7.0, probe)
+    observer = Observer(Settings(data_dir=tmp_path), told.put_nowait, lambda: 7.0, probe=probe)
     await observer.open()
     observer.look()
     assert told.empty()
@@ -57,7 +57,7 @@ async def test_decisions_reach_the_node_while_it_runs(
 async def test_a_machine_registers_as_it_was_found(tmp_path: Path) -> None:
     """With what its settings say."""
     settings = Settings(data_dir=tmp_path, name="shed", max_parallel=3)
-    observer = Observer(settings, lambda _: None, lambda: 0.0, recorded("linux_laptop"))
+    observer = Observer(settings, lambda _: None, lambda: 0.0, probe=recorded("linux_laptop"))
     await observer.open()
     body = observer.registration()
     assert (body["hostname"], body["enabledCores"], body["totalCores"]) == ("shed", 3, 16)
@@ -82,3 +82,31 @@ def test_conditions_are_what_guards_want_to_know() -> None:
     less = Sensors(replace(probe, own=90.0, power=None), detect_hardware(probe=probe))
     felt = less.conditions(less.read())
     assert (felt.others_percent, felt.on_battery) == (0.0, None)
+
+
+async def test_a_decision_of_the_pool_is_written_down(tmp_path: Path) -> None:
+    """One made here on another device at the same time stays."""
+    probe = recorded("linux_desktop_two_gpus")
+    observer = Observer(Settings(data_dir=tmp_path), lambda _: None, lambda: 0.0, probe=probe)
+    await observer.open()
+    file = SharingFile(tmp_path, observer.hardware.devices())
+    file.change(lambda sharing: sharing.decide("gpu-0", Share(is_shared=False)))
+    observer.keep("cpu-0", Share(is_shared=False, decided_at="now"))
+    assert file.read().of("cpu-0").decided_at == "now"
+    assert not file.read().of("gpu-0").is_shared
+
+
+async def test_what_was_set_for_a_node_is_what_it_registers_as(tmp_path: Path) -> None:
+    """Whatever machine it is on."""
+    settings = Settings(data_dir=tmp_path)
+    observer = Observer(settings, lambda _: None, lambda: 0.0, registration={"hostname": "x"})
+    assert observer.registration() == {"hostname": "x"}
+
+
+async def test_nobody_knows_how_a_device_feels_that_was_not_looked_at(tmp_path: Path) -> None:
+    """Nor one that is not there."""
+    observer = Observer(Settings(data_dir=tmp_path), lambda _: None, lambda: 0.0)
+    assert observer.reading("cpu-0") is None
+    observer.readings = (Reading(device_id="cpu-0", load_percent=5.0),)
+    assert observer.reading("cpu-0") == observer.readings[0]
+    assert observer.reading("gpu-0") is None

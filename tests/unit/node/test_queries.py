@@ -189,3 +189,21 @@ async def test_an_expired_token_is_unauthorized() -> None:
     body = {"code": "PGRST303", "message": "JWT expired", "details": None, "hint": None}
     with pytest.raises(UnauthorizedError, match="JWT expired"):
         await Server(body, 401).queries().node_heartbeat({})
+
+
+async def test_the_devices_of_the_node_are_rows() -> None:
+    """Whose moments stay as the pool writes them: they are compared, not understood."""
+    row = {
+        "id": "u",
+        "device_type": "cpu",
+        "device_id": "cpu-0",
+        "capacity": 8,
+        "status": "not_shared",
+        "allocation": {"cores_allocated": 4},
+        "allocated_at": "2026-01-01T00:00:00.123456+00:00",
+    }
+    server = Server([row])
+    (unit,) = await server.queries().units()
+    assert unit.allocated_at == row["allocated_at"]
+    assert not unit.is_shared
+    assert server.requests[0].url.path == "/rest/v1/compute_units"

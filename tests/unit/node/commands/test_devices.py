@@ -133,3 +133,82 @@ def test_a_decision_for_programs(shell: Shell) -> None:
     values = {"action": "withhold", "device": "gpu-0"}
     document = shell.call(COMMAND, values, as_json=True).json
     assert document == {"is_shared": False, "allocation": None, "decided_at": None}
+
+
+# -- through the pool ------------------------------------------------------------------------------
+
+NODE = {"id": "00000000-0000-0000-0000-000000000001", "name": "shed [1]", "status": "online"}
+UNIT = {
+    "id": "unit-1",
+    "device_type": "cpu",
+    "device_id": "cpu-0",
+    "name": "A CPU",
+    "capacity": 8,
+    "status": "paused",
+    "pause_reason": "maintenance",
+    "allocation": {"cores_allocated": 4, "cores_reserved": 2, "priority": "low"},
+    "allocated_at": None,
+}
+IDLE = {**UNIT, "id": "unit-2", "device_id": "gpu-0", "device_type": "gpu", "status": "not_shared"}
+ALLOCATIONS = f"/functions/v1/nodes/{NODE['id']}/allocations"
+
+
+@pytest.fixture
+def owner(shell: Shell) -> Shell:
+    """A shell whose user has one machine, with a GPU too small to share."""
+    idle = {**IDLE, "allocation": {"vram_allocated_mb": 0}, "pause_reason": None, "capacity": 512}
+    shell.pool.on("GET", "/rest/v1/nodes", [NODE])
+    shell.pool.on("GET", "/rest/v1/compute_units", [UNIT, idle])
+    shell.pool.on("PUT", ALLOCATIONS, {"success": True, "updated_units": []})
+    return shell
+
+
+def test_a_machine_elsewhere_is_shown(owner: Shell) -> None:
+    """With what each device does and what of it is shared."""
+    out = owner.call(COMMAND, {"node": "shed"}).out
+    for words in ("shed [1], online", "paused, maintenance", "4 cores, 2 kept, priority low"):
+        assert words in out
+    assert out.rstrip().endswith("withheld")
+    document = owner.call(COMMAND, {"node": "shed"}, as_json=True).json
+    assert document["compute_units"][0]["id"] == "unit-1"
+
+
+def test_a_machine_elsewhere_is_told_what_to_share(owner: Shell) -> None:
+    """What is not said stays as it is there."""
+    owner.call(COMMAND, {"action": "share", "device": "cpu-0", "node": "shed", "cores": 3})
+    owner.call(COMMAND, {"action": "withhold", "device": "cpu-0", "node": "shed"})
+    shared, withheld = (body["compute_units"][0] for body in owner.pool.bodies(ALLOCATIONS))
+    assert (shared["unit_id"], shared["is_shared"]) == ("unit-1", True)
+    assert shared["allocation"]["cores_allocated"] == 3
+    assert shared["allocation"]["priority"] == "low"
+    assert withheld["is_shared"] is False
+
+
+def test_more_than_a_machine_elsewhere_has_is_not_even_asked_for(owner: Shell) -> None:
+    """The pool would refuse it with the same words."""
+    values = {"action": "share", "device": "cpu-0", "node": "shed", "cores": 7}
+    with pytest.raises(AllocationError, match="cpu-0 has 8 cores"):
+        owner.call(COMMAND, values)
+    assert owner.pool.bodies(ALLOCATIONS) == []
+
+
+def test_a_decision_here_is_told_to_the_pool(owner: Shell) -> None:
+    """It is found by its machine id."""
+    outcome = owner.call(COMMAND, {"action": "share", "device": "cpu-0", "cores": 2})
+    (change,) = owner.pool.bodies(ALLOCATIONS)[0]["compute_units"]
+    assert change["allocation"]["cores_allocated"] == 2
+    assert "does not know" not in outcome.err
+    asked = [one for one in owner.pool.requests if one.url.path == "/rest/v1/nodes"]
+    assert len(asked[0].url.params["machine_id"].removeprefix("eq.")) == 64
+
+
+def test_a_pool_that_cannot_be_told_is_no_failure(shell: Shell) -> None:
+    """The decision holds on this machine; a machine that is in no pool needs no word of it."""
+    shell.pool.silent = True
+    outcome = shell.call(COMMAND, {"action": "withhold", "device": "cpu-0"})
+    assert outcome.code == 0
+    assert "The pool does not know yet" in outcome.err
+    shell.pool.silent = False
+    shell.pool.on("GET", "/rest/v1/nodes", [])
+    outcome = shell.call(COMMAND, {"action": "withhold", "device": "cpu-0"})
+    assert "does not know" not in outcome.err

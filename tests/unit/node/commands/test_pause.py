@@ -95,3 +95,55 @@ def test_both_for_programs(shell: Shell) -> None:
         "reasons": ["overheating"],
         "running": True,
     }
+
+
+# -- through the pool ------------------------------------------------------------------------------
+
+NODE_ID = "00000000-0000-0000-0000-000000000001"
+
+
+def unit(number: int, status: str) -> dict[str, Any]:
+    """A device of the machine."""
+    return {"id": f"unit-{number}", "status": status, "device_id": f"cpu-{number}"}
+
+
+@pytest.fixture
+def owner(shell: Shell) -> Shell:
+    """A shell whose user has one machine, with a device that works and one that is paused."""
+    shell.pool.on("GET", "/rest/v1/nodes", [{"id": NODE_ID, "name": "shed"}])
+    shell.pool.on("GET", "/rest/v1/compute_units", [unit(1, "active"), unit(2, "paused")])
+    shell.pool.on("POST", "/functions/v1/compute-units/unit-1/pause", {"success": True})
+    shell.pool.on("POST", "/functions/v1/compute-units/unit-2/resume", {"success": True})
+    return shell
+
+
+def test_a_node_elsewhere_is_paused_by_its_owner(owner: Shell) -> None:
+    """Each device that works, with the reason."""
+    values = {"node": "shed", "reason": "maintenance"}
+    assert "shed is paused" in owner.call(pause.COMMAND, values).out
+    path = "/functions/v1/compute-units/unit-1/pause"
+    assert owner.pool.bodies(path) == [{"reason": "maintenance"}]
+    assert decided(owner) is None
+    assert owner.call(pause.COMMAND, values, as_json=True).json == {
+        "node_id": NODE_ID,
+        "devices_paused": 1,
+    }
+
+
+def test_a_node_elsewhere_is_resumed_by_its_owner(owner: Shell) -> None:
+    """Each device that is paused."""
+    assert "shed works again" in owner.call(resume.COMMAND, {"node": NODE_ID}).out
+    assert owner.call(resume.COMMAND, {"node": "shed"}, as_json=True).json == {
+        "node_id": NODE_ID,
+        "devices_resumed": 1,
+    }
+    owner.pool.on("GET", "/rest/v1/compute_units", [])
+    assert "Nothing of shed is paused" in owner.call(resume.COMMAND, {"node": "shed"}).out
+    assert "Nothing of shed works" in owner.call(pause.COMMAND, {"node": "shed"}).out
+
+
+def test_a_node_that_is_not_theirs_is_reported(owner: Shell) -> None:
+    """With where to look."""
+    owner.pool.on("GET", "/rest/v1/nodes", [])
+    with pytest.raises(CommandError, match="no machine 'barn'"):
+        owner.call(pause.COMMAND, {"node": "barn"})
