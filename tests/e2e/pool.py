@@ -28,7 +28,7 @@ from node.sentinel import Sentinel
 from node.session import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AsyncExitStack
     from pathlib import Path
 
@@ -91,6 +91,14 @@ class Pool:
     async def start_nodes(self, *names: str, flags: tuple[str, ...] = ()) -> list[NodeProcess]:
         """Several nodes, started at the same time."""
         return list(await asyncio.gather(*(self.start_node(name, *flags) for name in names)))
+
+    def work(self, seconds: float) -> int:
+        """Iterations that keep every node busy for so long, by their own measure."""
+        measured = (event for node in self.nodes for event in node.events)
+        speeds = (
+            float(event["iterations_per_second"]) for event in measured if _is_calibration(event)
+        )
+        return round(seconds * sum(speeds))
 
     async def submit(
         self, *, iterations: int, duration: float = 300.0, seed: int = 7, **more: Any
@@ -169,6 +177,10 @@ class Pool:
         """Look behind the curtain."""
         with psycopg.connect(self.stack.admin_url, autocommit=True) as connection:
             return connection.execute(statement, values).fetchall()
+
+
+def _is_calibration(event: Mapping[str, Any]) -> bool:
+    return bool(event["event"] == "calibrated")
 
 
 def single_process_digest(job: Job) -> str:

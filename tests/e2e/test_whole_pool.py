@@ -13,7 +13,7 @@ async def test_register_claim_run_result(pool: Pool) -> None:
     """Two nodes of one owner run one job together, each doing a part of it."""
     pool.set(chunk_duration="500 milliseconds")
     nodes = await pool.start_nodes("alder", "birch")
-    job = await pool.submit(iterations=30_000)
+    job = await pool.submit(iterations=pool.work(seconds=3))
     row = await pool.finished(job)
     assert_exact(job, row)
     workers = {node for (node,) in pool.query("select node_id::text from public.sim_chunks")}
