@@ -18,7 +18,7 @@ create table private.settings (
   backoff_period interval not null default '30 seconds',
   backoff_period_max interval not null default '1 hour',
   checks_to_trust integer not null default 10,
-  check_probability_min double precision not null default 0.05,
+  check_probability_min double precision not null default 0.02,
   trusts_own_nodes boolean not null default true,
   check_patience interval not null default '2 minutes',
   different_results_max integer not null default 4,

@@ -29,14 +29,18 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_sample constant integer := 32;
+  v_sample constant integer := 16;
   v_start constant uuid := gen_random_uuid();
 begin
   -- bounded: of the whole public, those that wait, those that serve the job, and some by chance
   return query
   with job as (
-    select jobs.user_id, jobs.access_type
+    select
+      jobs.user_id, jobs.access_type, configs.engine,
+      private.accepted_versions(jobs) as engine_versions,
+      jobs.engine_versions is not null as names_versions
     from public.sim_jobs as jobs
+    join public.sim_configs as configs on configs.hash = jobs.config_hash
     where jobs.id = checkers_for_job.job_id
   ),
   sampled as (
@@ -93,13 +97,14 @@ begin
   )
   select nodes.id, nodes.user_id
   from admitted
+  cross join job
   join public.nodes on nodes.id = admitted.id
   join private.node_heartbeats as heartbeats on heartbeats.node_id = nodes.id
   where heartbeats.leases_until > private.current_time()
     and nodes.paused_at is null
     and nodes.max_parallel > 0
     and private.required_version(nodes.version) is null
-    and private.has_engine(nodes, checkers_for_job.job_id)
+    and private.runs_engine(nodes.engines, job.engine, job.engine_versions, job.names_versions)
     and not private.is_sidelined(nodes.id)
     and not private.is_barred(checkers_for_job.job_id, nodes.id);
 end;

@@ -30,7 +30,7 @@ begin
         or check_probability.is_own and settings.trusts_own_nodes
         then settings.check_probability_min
       when v_agreements < settings.checks_to_trust then 1
-      else greatest(settings.check_probability_min, 1.0 / greatest(v_agreements, 1))
+      else greatest(settings.check_probability_min, 1 / sqrt(greatest(v_agreements, 1)))
     end
     from private.settings
   );
@@ -38,8 +38,9 @@ end;
 $$;
 
 comment on function private.check_probability(private.node_trust, boolean) is
-'How likely a result is checked: always while the node is new or suspect; then one in as many as '
-'checks in a row agreed with it, never less than the least.';
+'How likely a result is checked: always while the node is new or suspect; then the less the more '
+'checks in a row agreed with it, by their square root, but never less than the least. A node that '
+'has earned trust with few results could else tell too many lies before one of them is found.';
 
 create function private.draw_checks(
   trust private.node_trust, node_id uuid, items private.finished_chunk[]

@@ -288,7 +288,7 @@ def test_a_check_goes_to_nodes_that_have_the_engine_of_the_result(pool: Pool) ->
 def test_a_version_that_only_a_liar_had_does_not_bind_the_job(pool: Pool) -> None:
     """When all that it handed in is taken back, the next result decides anew."""
     user = pool.user()
-    liar, good, third = stranger(pool, 10**6), stranger(pool), stranger(pool)
+    liar, good, third = stranger(pool, 10**9), stranger(pool), stranger(pool)
     bound, other = submit(user, 20), submit(user, 30, priority="low")
     (chunk,) = liar.take()
     (kept,) = good.take()
@@ -308,13 +308,13 @@ def test_a_version_that_only_a_liar_had_does_not_bind_the_job(pool: Pool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("agreements", "probability"), [(0, 1), (2, 1), (3, 1 / 3), (10, 0.1), (1000, 0.05)]
+    ("agreements", "probability"), [(0, 1), (2, 1), (4, 1 / 2), (100, 0.1), (10**9, 0.02)]
 )
 def test_a_node_is_checked_less_the_more_checks_agreed(
     pool: Pool, agreements: int, probability: float
 ) -> None:
-    """Always at first, then once in as many as agreed, never less than one in twenty."""
-    pool.configure(check_probability_min=0.05)
+    """Always at first, then less by the square root of what agreed, never less than the least."""
+    pool.configure(check_probability_min=0.02)
     node = stranger(pool, agreements)
     found = pool.scalar(
         "select private.check_probability(private.trust_of(%s::uuid), false)", node.id
@@ -371,6 +371,19 @@ def test_a_third_node_decides_who_lies(pool: Pool, nodes: list[Node]) -> None:
     ]
 
 
+def test_the_third_node_is_of_a_third_owner(pool: Pool, nodes: list[Node]) -> None:
+    """Neither side is asked again by another of its nodes."""
+    liar, good, third = nodes
+    submit(pool.user())
+    siblings = [pool.node(node.owner) for node in (liar, good)]
+    for sibling in siblings:
+        pool.share_with_everybody(sibling)
+    liar.outcome(lie(liar.take()[0]))
+    good.outcome(completed(good.take()[0]))
+    assert [sibling.take() for sibling in siblings] == [[], []]
+    assert len(third.take()) == 1
+
+
 def test_a_lying_checker_is_found_as_well(pool: Pool, nodes: list[Node]) -> None:
     """Whoever came first is not for that reason wrong."""
     good, liar, third = nodes
@@ -421,7 +434,7 @@ def test_what_a_liar_alone_contributed_is_run_again(pool: Pool) -> None:
     pool.configure(fold_size=2)
     user = pool.user()
     job = submit(user, 100)
-    liar, good, third = stranger(pool, 10**6), stranger(pool), stranger(pool)
+    liar, good, third = stranger(pool, 10**9), stranger(pool), stranger(pool)
     lies = liar.take(4)
     liar.exchange([lie(chunk, number) for number, chunk in enumerate(lies)])
     assert user.progress(job)["completed_chunks"] == 4
@@ -441,7 +454,7 @@ def test_a_job_does_not_end_with_lies_that_are_known(pool: Pool) -> None:
     """Also when its last result comes before anybody has cleaned up."""
     user = pool.user()
     job = submit(user, 30)
-    liar, good, third, slow = stranger(pool, 10**6), *(stranger(pool) for _ in range(3))
+    liar, good, third, slow = stranger(pool, 10**9), *(stranger(pool) for _ in range(3))
     liar.outcome(lie(liar.take()[0]))
     (last,) = slow.take()
     _convict(liar, [good, third], job)
@@ -456,7 +469,7 @@ def test_lies_in_finished_jobs_are_recorded(pool: Pool) -> None:
     """The result stays as it was handed over; how much of it is not to be believed is said."""
     user = pool.user()
     before, after = submit(user, 40), submit(user, 30, priority="low")
-    liar, good, third = (stranger(pool, 10**6) for _ in range(3))
+    liar, good, third = (stranger(pool, 10**9) for _ in range(3))
     liar.exchange([lie(chunk) for chunk in liar.take(2)])
     good.exchange([completed(good.take()[0])])
     third.exchange([completed(third.take()[0])])
@@ -475,7 +488,7 @@ def test_results_that_are_not_believed_earn_nothing(pool: Pool) -> None:
     """Neither those of a job that runs nor those of one that ended; who confirmed earns as well."""
     user = pool.user()
     before, after = submit(user, 30), submit(user, 30, priority="low")
-    liar, good, third = (stranger(pool, 10**6) for _ in range(3))
+    liar, good, third = (stranger(pool, 10**9) for _ in range(3))
     liar.exchange([lie(chunk) for chunk in liar.take(3)])
     pool.scalar("select private.reward_jobs()")
     liar.outcome(lie(liar.take()[0]))
@@ -537,7 +550,7 @@ def test_what_is_known_of_a_liar_outlives_its_node(pool: Pool) -> None:
     liar = pool.node(public_key="liar")
     pool.share_with_everybody(liar)
     pool.admin.execute(
-        "insert into private.node_trust (node_id, agreements) values (%s, 1000000)", (liar.id,)
+        "insert into private.node_trust (node_id, agreements) values (%s, 1000000000)", (liar.id,)
     )
     good, third = stranger(pool), stranger(pool)
     liar.outcome(lie(liar.take()[0]))
@@ -601,7 +614,7 @@ def test_a_job_may_ask_for_results_of_several_owners(pool: Pool, replication: in
     """Trusted or not, its own or not: each range counts when so many agree."""
     user = pool.user()
     job = submit(user, 30, replication=replication)
-    owners = [pool.node(user), *(stranger(pool, 10**6) for _ in range(replication - 1))]
+    owners = [pool.node(user), *(stranger(pool, 10**9) for _ in range(replication - 1))]
     for done, node in enumerate(owners):
         assert user.progress(job)["completed_iterations"] == 0
         assert node.work() == 3, done
@@ -715,7 +728,7 @@ def test_a_finished_job_says_what_of_it_is_distrusted(pool: Pool) -> None:
     """With what to do about it."""
     user = pool.user()
     before, after = submit(user, 20), submit(user, 30, priority="low")
-    liar, good, third = (stranger(pool, 10**6) for _ in range(3))
+    liar, good, third = (stranger(pool, 10**9) for _ in range(3))
     liar.exchange([lie(chunk) for chunk in liar.take(2)])
     _convict(liar, [good, third], after)
     pool.scalar("select private.purge_distrusted_nodes()")
