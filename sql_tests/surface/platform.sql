@@ -18,6 +18,7 @@ $$, $$
   ('simpool_fail_overdue_jobs', '* * * * *'),
   ('simpool_mark_silent_units', '* * * * *'),
   ('simpool_mark_stale_nodes', '* * * * *'),
+  ('simpool_measure_nodes', '*/5 * * * *'),
   ('simpool_post_earnings', '* * * * *'),
   ('simpool_prune_finished_work', '37 * * * *'),
   ('simpool_prune_history', '17 * * * *'),
@@ -30,7 +31,7 @@ $$, $$
 $$, 'the real pg_cron has every job, with a schedule that it accepts');
 
 select is(
-  private.schedule_maintenance(), '15 maintenance jobs are scheduled.',
+  private.schedule_maintenance(), '16 maintenance jobs are scheduled.',
   'setting maintenance up again changes nothing'
 );
 

@@ -12,8 +12,8 @@ select tables_are('private', array[
   'job_earnings', 'job_nodes', 'job_partials', 'ledger_entries', 'ledger_transactions',
   'network_samples', 'node_accounts', 'node_commands', 'node_heartbeats', 'node_trust', 'nonces',
   'open_jobs', 'postings', 'rate_limits', 'rate_uses', 'rates', 'reopened_ranges', 'settings',
-  'sweeps', 'tail_jobs', 'uncredited_jobs', 'uncut_ranges', 'unit_heartbeats', 'unit_tasks',
-  'unit_transitions', 'unit_uptimes', 'user_quotas', 'verdicts'
+  'shown_speeds', 'sweeps', 'tail_jobs', 'uncredited_jobs', 'uncut_ranges', 'unit_heartbeats',
+  'unit_tasks', 'unit_transitions', 'unit_uptimes', 'user_quotas', 'verdicts'
 ], 'private holds the internals and no others');
 
 select is_empty($$

@@ -13,6 +13,7 @@ create table private.settings (
   chunk_iterations_min bigint not null default 10,
   chunk_iterations_max bigint not null default 10000000,
   default_iterations_per_second double precision not null default 200,
+  speed_doubt_factor double precision not null default 4,
   failures_max integer not null default 3,
   backoff_after integer not null default 3,
   backoff_period interval not null default '30 seconds',
@@ -57,6 +58,7 @@ create table private.settings (
   constraint chunk_duration_is_positive check (chunk_duration > interval '0'),
   constraint chunk_iterations_are_ordered
   check (chunk_iterations_min between 1 and chunk_iterations_max),
+  constraint doubt_begins_beyond_what_is_claimed check (speed_doubt_factor > 1),
   constraint default_speed_is_positive check (default_iterations_per_second > 0),
   constraint failures_max_is_positive check (failures_max >= 1),
   constraint backoff_after_is_positive check (backoff_after >= 1),
@@ -100,6 +102,8 @@ comment on column private.settings.chunk_duration_min is
 'The shortest chunk that the tail of a job is cut into, in time of the node that takes it.';
 comment on column private.settings.default_iterations_per_second is
 'The speed assumed of a node that has not measured itself.';
+comment on column private.settings.speed_doubt_factor is
+'A node that claims so many times the speed that its results show, or as little, is doubted.';
 comment on column private.settings.failures_max is
 'A range that failed or was lost this often, on at least two nodes, fails its job; twice as often '
 'on one.';

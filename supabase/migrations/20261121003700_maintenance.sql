@@ -267,6 +267,7 @@ begin
     ('simpool_delete_unclaimed_nodes', '*/5 * * * *', 'delete_unclaimed_nodes'),
     ('simpool_prune_requests', '*/5 * * * *', 'prune_requests'),
     ('simpool_sample_network', '*/5 * * * *', 'sample_network'),
+    ('simpool_measure_nodes', '*/5 * * * *', 'measure_nodes'),
     ('simpool_prune_history', '17 * * * *', 'prune_history'),
     ('simpool_prune_finished_work', '37 * * * *', 'prune_finished_work'),
     ('simpool_delete_abandoned', '0 3 * * *', 'delete_abandoned')

@@ -16,10 +16,10 @@ NOON = "2026-11-21 12:00:00+00"
 def test_every_job_is_scheduled_once_however_often_it_is_set_up(pool: Pool) -> None:
     """Five fields each, as the oldest pg_cron in use demands, and the daily one at 03:00 UTC."""
     assert pool.scalar("select private.schedule_maintenance()") == (
-        "15 maintenance jobs are scheduled."
+        "16 maintenance jobs are scheduled."
     )
     jobs = dict(pool.rows("select jobname::text, schedule from cron.job"))
-    assert len(jobs) == 15
+    assert len(jobs) == 16
     assert jobs["simpool_delete_abandoned"] == "0 3 * * *"
     assert all(len(schedule.split()) == 5 for schedule in jobs.values())
 

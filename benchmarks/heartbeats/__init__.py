@@ -1,0 +1,1 @@
+"""What the benchmark of the network statistics is made of."""
