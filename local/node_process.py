@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 NODE_COMMAND: Final = (sys.executable, "-m", "node")
-#: how long anything may take before it counts as stuck, in seconds
-PATIENCE: Final = 180.0
+#: seconds before anything counts as stuck: a slow machine compiles the engine for minutes
+PATIENCE: Final = 600.0
 
 
 def environment(pool: Stack, directory: Path, cache: Path) -> dict[str, str]:
