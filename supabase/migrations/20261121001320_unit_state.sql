@@ -21,6 +21,7 @@ comment on column private.unit_heartbeats.accrued_until is
 
 create table private.node_commands (
   id uuid primary key default gen_random_uuid(),
+  number bigint not null generated always as identity,
   node_id uuid not null references public.nodes (id) on delete cascade,
   unit_id uuid references public.compute_units (id) on delete cascade,
   kind text not null,
@@ -36,7 +37,7 @@ alter table private.node_commands enable row level security;
 comment on table private.node_commands is
 'What machines are told to do: sent again with every heartbeat until it is acknowledged.';
 
-create index idx_node_commands_waiting on private.node_commands (node_id, created_at)
+create index idx_node_commands_waiting on private.node_commands (node_id, number)
 where acknowledged_at is null;
 create index idx_node_commands_node on private.node_commands (node_id);
 create index idx_node_commands_unit on private.node_commands (unit_id);

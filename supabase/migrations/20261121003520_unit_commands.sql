@@ -66,9 +66,7 @@ set search_path = ''
 as $$
 begin
   return coalesce((
-    select jsonb_agg(
-      private.command_document(commands) order by commands.created_at, commands.id
-    )
+    select jsonb_agg(private.command_document(commands) order by commands.number)
     from private.node_commands as commands
     where commands.node_id = waiting_commands.node_id and commands.acknowledged_at is null
   ), '[]');

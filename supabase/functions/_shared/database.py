@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
@@ -147,7 +148,10 @@ async def _become(connection: psycopg.AsyncConnection[Any], actor: Actor) -> Non
 
 
 def _adapt(value: Any) -> Any:
-    return Jsonb(value) if isinstance(value, dict | list) else value
+    if isinstance(value, dict | list):
+        return Jsonb(value)
+    # Postgres takes a numeric for any number, but a double precision for no numeric.
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 @contextmanager

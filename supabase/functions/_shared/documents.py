@@ -74,6 +74,9 @@ def _length(most: int) -> StringConstraints:
     return StringConstraints(min_length=1, max_length=most, strip_whitespace=True)
 
 
+# JSON has no such types, so that what is strict about them is how their text must look.
+Id = Annotated[UUID, Field(strict=False)]
+Moment = Annotated[datetime, Field(strict=False)]
 Text = Annotated[str, _length(255), AfterValidator(printable)]
 ShortText = Annotated[str, _length(100), AfterValidator(printable)]
 Name = Annotated[str, _length(80), AfterValidator(printable)]
