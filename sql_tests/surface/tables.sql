@@ -8,12 +8,13 @@ select tables_are('public', array[
 
 select tables_are('private', array[
   'accounts', 'api_keys', 'barred_nodes', 'checks', 'clock', 'config_costs', 'device_folds',
-  'device_moves', 'device_seconds', 'disputed_chunks', 'distrusted_results', 'idle_nodes',
-  'job_earnings', 'job_nodes', 'job_partials', 'ledger_entries', 'ledger_transactions',
-  'network_samples', 'node_accounts', 'node_commands', 'node_heartbeats', 'node_trust', 'nonces',
-  'open_jobs', 'postings', 'rate_limits', 'rate_uses', 'rates', 'reopened_ranges', 'settings',
-  'shown_speeds', 'sweeps', 'tail_jobs', 'uncredited_jobs', 'uncut_ranges', 'unit_heartbeats',
-  'unit_tasks', 'unit_transitions', 'unit_uptimes', 'user_quotas', 'verdicts'
+  'device_moves', 'device_seconds', 'disputed_chunks', 'distrusted_results', 'fold_marks',
+  'idle_nodes', 'job_earnings', 'job_nodes', 'job_partials', 'ledger_entries',
+  'ledger_transactions', 'network_samples', 'node_accounts', 'node_commands', 'node_heartbeats',
+  'node_trust', 'nonces', 'open_jobs', 'postings', 'rate_limits', 'rate_uses', 'rates',
+  'reopened_ranges', 'settings', 'shown_speeds', 'sweeps', 'tail_jobs', 'uncredited_jobs',
+  'uncut_ranges', 'unit_heartbeats', 'unit_tasks', 'unit_transitions', 'unit_uptimes',
+  'user_quotas', 'verdicts'
 ], 'private holds the internals and no others');
 
 select is_empty($$

@@ -100,6 +100,19 @@ comment on column private.job_partials.shares is
 
 create index idx_job_partials_fold on private.job_partials (job_id, segment, level, id);
 
+create table private.fold_marks (
+  job_id uuid not null references public.sim_jobs (id) on delete cascade,
+  segment integer not null,
+  level smallint not null,
+  first_id bigint not null,
+  primary key (job_id, segment, level, first_id)
+);
+
+alter table private.fold_marks enable row level security;
+
+comment on table private.fold_marks is
+'The first of each batch of results of a running job that was merged: where to look for the next.';
+
 create table private.job_nodes (
   job_id uuid not null references public.sim_jobs (id) on delete cascade,
   node_id uuid not null,
