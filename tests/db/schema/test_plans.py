@@ -123,29 +123,36 @@ def test_checks_read_no_growing_table_whole(scans: Pool) -> None:
     assert pool.scalar("select count(*) from private.node_trust where purged_at is not null") == 1
 
 
-def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool) -> None:
-    """How many chunks the job has had does not matter."""
+@pytest.mark.parametrize("is_watched", [False, True], ids=["clean", "under an old snapshot"])
+def test_an_exchange_does_the_same_work_in_a_large_job(scans: Pool, *, is_watched: bool) -> None:
+    """How many chunks the job has had does not matter, nor that all old rows of it are kept."""
     pool = scans
+    if is_watched:
+        watcher = pool.database.connect()
+        watcher.execute("begin isolation level repeatable read")
+        watcher.execute("select count(*) from public.sim_chunks")
     pool.configure(chunk_iterations_max=10, progress_period="1 hour")
     user = pool.user()
     user.submit(10**6)
     node = pool.node(user)
 
+    running = node.take(1)
+
     def blocks() -> int:
-        chunks = node.take(1)
         row = node.connection.execute(
             "explain (analyze, buffers, format json)"
-            " select public.exchange_chunks(jsonb_build_array(%s), 0)",
-            (Jsonb(completed(chunks[0])),),
+            " select public.exchange_chunks(jsonb_build_array(%s), 1)",
+            (Jsonb(completed(running.pop())),),
         ).fetchone()
+        running.extend(node.take(1))
         assert row is not None
         plan = row[0][0]["Plan"]
         return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
     few = min(blocks() for _ in range(5))
-    chunks = node.take(500)
+    chunks = running
     for _ in range(4):
         chunks = node.exchange([completed(chunk) for chunk in chunks], 500)["chunks"]
-    node.exchange([completed(chunk) for chunk in chunks])
+    running = node.exchange([completed(chunk) for chunk in chunks], 1)["chunks"]
     many = min(blocks() for _ in range(5))
     assert many < 2 * few
