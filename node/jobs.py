@@ -17,7 +17,7 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 COLUMNS = (
     "id,status,config_hash,total_iterations,completed_iterations,total_chunks,completed_chunks,"
     "priority,access_type,seed,target_error,result,error,created_at,started_at,completed_at,"
-    "paused_at,deadline_at,engine_version,engine_versions"
+    "paused_at,deadline_at,engine_version,engine_versions,replication,distrusted_iterations"
 )
 
 

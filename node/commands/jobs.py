@@ -226,10 +226,26 @@ def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
             str(job.get(key) or "") for key in ("engine_version", "engine_versions")
         ).strip(),
         "deadline": str(job.get("deadline_at") or ""),
+        "agreement": _agreement(job.get("replication")),
+        "distrusted": _distrusted(job.get("distrusted_iterations")),
         "sent": age(job.get("created_at"), now),
         "time": took,
         "error": escape(str(job.get("error") or "")),
     }
+
+
+def _agreement(replication: int | None) -> str:
+    wanted = replication or 1
+    return f"of nodes of {wanted} owners on each part" if wanted > 1 else ""
+
+
+def _distrusted(iterations: int | None) -> str:
+    if not iterations:
+        return ""
+    return (
+        f"[red]{iterations:,} iterations[/] were run by nodes found to be wrong since: "
+        "submit it again"
+    )
 
 
 def _place(position: int | None) -> str:

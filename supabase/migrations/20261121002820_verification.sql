@@ -539,10 +539,14 @@ begin
   update private.node_trust as trust
   set agreements = case
     when trust.quarantined_at is not null then 0
-    when opinions.result_digest = record_verdicts.digest then trust.agreements + 1
-    else 0
+    when opinions.result_digest <> record_verdicts.digest then 0
+    -- who could vouch for itself with jobs of its own does not
+    when nodes.user_id = jobs.user_id then trust.agreements
+    else trust.agreements + 1
   end
   from unnest(record_verdicts.opinions) as opinions
+  join public.sim_jobs as jobs on jobs.id = opinions.job_id
+  left join public.nodes on nodes.id = opinions.node_id
   where trust.node_id = opinions.node_id
     and (
       record_verdicts.is_proven or opinions.result_digest <> record_verdicts.digest

@@ -262,14 +262,7 @@ begin
   v_count := private.discard_results(discard_distrusted.job_id, v_nodes);
   perform private.discard_opinions(discard_distrusted.job_id, v_nodes);
   delete from private.job_nodes as nodes
-  where nodes.job_id = discard_distrusted.job_id
-    and nodes.node_id = any(v_nodes)
-    and not exists (
-      select from public.sim_chunks as chunks
-      where chunks.job_id = nodes.job_id
-        and chunks.node_id = nodes.node_id
-        and chunks.status in ('completed', 'confirmed')
-    );
+  where nodes.job_id = discard_distrusted.job_id and nodes.node_id = any(v_nodes);
   -- a version that only they had must not bind the others
   update public.sim_jobs as jobs
   set engine_version = null
@@ -321,6 +314,8 @@ begin
     where results.job_id = jobs.id and not results.is_run_again
   )
   where jobs.id = flag_finished_job.job_id;
+  delete from private.job_nodes as nodes
+  where nodes.job_id = flag_finished_job.job_id and nodes.node_id = any(flag_finished_job.node_ids);
 end;
 $$;
 
@@ -361,6 +356,7 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
+  v_jobs_max constant integer := 100;
   v_nodes uuid[] := private.nodes_to_purge(purge_distrusted_nodes.quantity);
   v_jobs uuid[];
   v_job_id uuid;
@@ -372,6 +368,7 @@ begin
       union
       select chunks.job_id from public.sim_chunks as chunks
       where chunks.node_id = any(v_nodes) and chunks.status in ('pending', 'claimed', 'running')
+      limit v_jobs_max
     ) as parts
     order by private.job_lock_key(parts.job_id)
   );
@@ -391,9 +388,10 @@ begin
   insert into private.uncredited_jobs (job_id)
   select jobs.id from unnest(v_jobs) as jobs (id)
   on conflict on constraint uncredited_jobs_pkey do nothing;
+  -- with more jobs than that, the next call goes on
   update private.node_trust as trust
   set purged_at = private.current_time()
-  where trust.node_id = any(v_nodes);
+  where trust.node_id = any(v_nodes) and cardinality(v_jobs) < v_jobs_max;
   perform private.suspect_siblings(v_nodes);
   foreach v_job_id in array v_jobs loop
     perform private.dispatch_job(v_job_id, settings.dispatch_nodes_per_exchange)

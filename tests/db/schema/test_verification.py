@@ -330,6 +330,18 @@ def test_the_draw_is_as_often_as_it_should(pool: Pool) -> None:
     assert pool.scalar("select count(*) from generate_series(1, 100) where private.draw(0)") == 0
 
 
+def test_nobody_earns_trust_with_jobs_of_its_own(pool: Pool) -> None:
+    """Two nodes of a submitter could else vouch for each other; a stranger's check is worth it."""
+    pool.configure(trusts_own_nodes=False)
+    user = pool.user()
+    job = submit(user)
+    own, new = pool.node(user), stranger(pool)
+    new.outcome(completed(new.take()[0]))
+    own.outcome(completed(own.take()[0]))
+    assert_right(user, job)
+    assert [trust(node) for node in (own, new)] == [(0, False), (1, False)]
+
+
 def test_an_invalid_result_costs_a_node_its_trust(pool: Pool) -> None:
     """It is checked like a new one."""
     submit(pool.user())

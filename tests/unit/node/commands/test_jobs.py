@@ -66,6 +66,8 @@ def row(job_id: str = FIRST, **changes: Any) -> dict[str, Any]:
         "deadline_at": None,
         "engine_version": None,
         "engine_versions": None,
+        "replication": 1,
+        "distrusted_iterations": 0,
     } | changes
 
 
@@ -178,6 +180,17 @@ def test_a_paused_job_says_so(shell: Shell) -> None:
         out = shell.call(COMMAND, values).out
         assert "paused" in out
         assert "running" not in out
+
+
+def test_a_job_says_how_far_it_can_be_believed(shell: Shell) -> None:
+    """How many owners have to agree, and what turned out to be doubtful after its end."""
+    plain = shell.call(COMMAND, {"id": FIRST}).out
+    assert "agreement" not in plain
+    assert "distrusted" not in plain
+    shell.pool.on("GET", JOBS, [row(replication=2, distrusted_iterations=1500)])
+    out = shell.call(COMMAND, {"id": FIRST}).out
+    assert "of nodes of 2 owners on each part" in out
+    assert "1,500 iterations were run by nodes found to be wrong since: submit it again" in out
 
 
 def test_ambiguous_characters_are_refused(shell: Shell) -> None:
