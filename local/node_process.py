@@ -15,7 +15,7 @@ from local.errors import NodeProcessError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from local.stack import Stack
@@ -97,11 +97,15 @@ class NodeProcess:
 
 @contextlib.asynccontextmanager
 async def node_process(
-    name: str, variables: Mapping[str, str], data_dir: Path, *flags: str
+    name: str,
+    variables: Mapping[str, str],
+    data_dir: Path,
+    *flags: str,
+    command: Sequence[str] = NODE_COMMAND,
 ) -> AsyncIterator[NodeProcess]:
     """A running node with one worker; it is gone when the context ends."""
     process = await asyncio.create_subprocess_exec(
-        *NODE_COMMAND,
+        *command,
         *("run", "--json", "--max-parallel", "1", *flags),
         cwd=REPOSITORY,
         env={**variables, "SIMPOOL_DATA_DIR": str(data_dir)},

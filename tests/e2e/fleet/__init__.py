@@ -1,0 +1,1 @@
+"""Tests that share one fleet of nodes, which they break and mend."""
