@@ -145,6 +145,20 @@ def test_a_used_up_quota_is_a_reason(pool: Pool) -> None:
     assert "quota" in _reasons(_job(user, user.submit(10)))
 
 
+def test_a_node_that_is_barred_from_a_job_is_counted(pool: Pool) -> None:
+    """It failed what others can run; and what is left is with those who run it."""
+    pool.configure(chunk_iterations_max=10, retry_elsewhere_period="0 seconds", backoff_after=99)
+    user = pool.user()
+    good, bad = pool.node(user), pool.node(user)
+    job = user.submit(1000)
+    good.outcome(completed(good.take()[0]))
+    for _ in range(3):
+        bad.outcome(failed(bad.take()[0], "no memory"))
+    assert _job(user, job)["nodes"] == {"barred": 1, "free": 1}
+    good.take(1000)
+    assert list(_reasons(_job(user, job))) == ["working", "barred", "fully_leased"]
+
+
 def test_what_went_wrong_is_listed(pool: Pool) -> None:
     """With the node, the attempt and the error, the last first."""
     user = pool.user()
