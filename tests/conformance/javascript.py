@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conformance.targets import Target
 
 SCRIPTS = Path(__file__).with_name("js")
-RUN_SECONDS = 100
+RUN_SECONDS = 300
 
 
 class Node:

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { anonymous, dataOf, someEmail } from './client.mjs'
 
 const password = 'correct horse battery staple'
-const patience = () => AbortSignal.timeout(20_000)
+const patience = () => AbortSignal.timeout(60_000)
 
 /** A signed-in user whose client is closed when the test ends. */
 async function person(context) {
