@@ -71,16 +71,21 @@ volatile
 set search_path = ''
 as $$
 begin
-  perform private.check_input(
-    check_exchange.slots between 0 and 1000, 'slots', 'must be an integer from 0 to 1000'
-  );
-  perform private.check_input(
-    jsonb_typeof(check_exchange.finished) = 'array'
-    and jsonb_array_length(check_exchange.finished) <= 1000,
-    'finished', 'must be an array of at most 1000 chunks'
-  );
-  perform private.check_chunk_ids(check_exchange.running, 'running');
-  perform private.check_finished(check_exchange.finished);
+  -- asked before a function is called to refuse: of all calls this is the one that is made most
+  if (check_exchange.slots between 0 and 1000) is not true then
+    perform private.check_input(false, 'slots', 'must be an integer from 0 to 1000');
+  end if;
+  if jsonb_typeof(check_exchange.finished) is distinct from 'array'
+    or jsonb_array_length(check_exchange.finished) > 1000
+  then
+    perform private.check_input(false, 'finished', 'must be an array of at most 1000 chunks');
+  end if;
+  if check_exchange.running is distinct from '[]' then
+    perform private.check_chunk_ids(check_exchange.running, 'running');
+  end if;
+  if check_exchange.finished <> '[]' then
+    perform private.check_finished(check_exchange.finished);
+  end if;
 end;
 $$;
 
@@ -159,7 +164,9 @@ begin
   ) as items
   where items.wrong is not null
   limit 1;
-  perform private.check_input(v_wrong is null, v_wrong[1], v_wrong[2]);
+  if v_wrong is not null then
+    perform private.check_input(false, v_wrong[1], v_wrong[2]);
+  end if;
 end;
 $$;
 
@@ -350,7 +357,7 @@ declare
   v_outcomes jsonb := '[]'::jsonb;
   v_has_swept boolean := false;
   v_required text;
-  v_running uuid[];
+  v_running uuid[] := array[]::uuid[];
   v_slots integer;
   v_resent uuid[] := array[]::uuid[];
   v_taken uuid[] := array[]::uuid[];
@@ -361,9 +368,11 @@ begin
   );
   v_node := private.meet_node(v_node_id);
   v_heartbeat := private.renew_leases(v_node_id);
-  v_running := array(
-    select ids.id::uuid from jsonb_array_elements_text(exchange_chunks.running) as ids (id)
-  );
+  if exchange_chunks.running <> '[]' then
+    v_running := array(
+      select ids.id::uuid from jsonb_array_elements_text(exchange_chunks.running) as ids (id)
+    );
+  end if;
   if jsonb_array_length(exchange_chunks.finished) > 0 then
     v_outcomes := private.settle(v_node_id, exchange_chunks.finished);
   else
@@ -401,7 +410,10 @@ begin
   return jsonb_build_object(
     'outcomes', v_outcomes,
     'chunks', private.describe_chunks(v_resent || v_taken),
-    'cancelled', private.lost_chunks(v_node_id, v_running),
+    'cancelled', case
+      when cardinality(v_running) > 0 then private.lost_chunks(v_node_id, v_running)
+      else '[]'
+    end,
     'next_poll_ms', (extract(epoch from v_next_poll) * 1000)::integer
   ) || case
     when v_required is null then '{}'::jsonb
