@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,7 +49,7 @@ READ_TARGET_MS, HEARTBEAT_TARGET_MS, REQUESTS_TARGET = 5.0, 2.0, 1000.0
 RATE_HELD: Final = 0.95
 PERIOD_SECONDS: Final = 90
 CLIENTS: Final = 8
-#: transactions of each client that only prepare its session
+#: the first calls of each session only prepare it
 WARM_UP: Final = 5
 COMPARISONS: Final = 5
 READ_PAUSE: Final = 0.005
@@ -104,6 +104,8 @@ class Times:
     middle: float
     high: float
     count: int
+    #: of processor time each, where it was measured
+    cost: float = 0.0
 
     @classmethod
     def of(cls, values: list[float]) -> Times:
@@ -127,7 +129,6 @@ class Figures:
     wanted_rate: float
     most: float
     #: milliseconds of processor time of the database
-    read_cost: float
     heartbeat_cost: float
     unequal: int
 
@@ -174,11 +175,16 @@ class Bench:
         """Reads of anybody, one after the other with pauses."""
         end, values = time.monotonic() + seconds, []
         connection = self.database.connect("anon")
+        for _ in range(WARM_UP):
+            _timed(connection, OURS)
+        backend = psutil.Process(connection.info.backend_pid)
+        before = sum(backend.cpu_times()[:2])
         while time.monotonic() < end:
             values.append(_timed(connection, OURS))
             time.sleep(READ_PAUSE)
+        used = sum(backend.cpu_times()[:2]) - before
         connection.close()
-        return Times.of(values[10:])
+        return replace(Times.of(values), cost=used * 1000 / len(values))
 
     def unequal(self) -> int:
         """How often the two ways differ, for random times in one snapshot each."""
@@ -247,9 +253,7 @@ class Bench:
     def measure(self, rounds: int) -> Figures:
         """Idle first, then amid heartbeats; the best of some rounds."""
         plain, unequal = self.plain(), self.unequal()
-        before = self.processor_ms()
         idle = [self.read(self.seconds / 3) for _ in range(rounds)]
-        read_cost = (self.processor_ms() - before) / sum(times.count for times in idle)
 
         rate = self.count / 2 / PERIOD_SECONDS
         busy, heartbeats = [], []
@@ -272,7 +276,6 @@ class Bench:
             rate=max(times.count for times in heartbeats) / self.seconds,
             wanted_rate=rate,
             most=len(values) / self.seconds,
-            read_cost=read_cost,
             heartbeat_cost=heartbeat_cost,
             unequal=unequal,
         )
@@ -307,7 +310,7 @@ def show(count: int, figures: Figures, sizes: str) -> None:
     print(
         f"{count:>9,}{figures.plain}{figures.idle}{figures.busy}{figures.heartbeat}"
         f"{figures.rate:>9,.0f}{figures.most:>9,.0f}"
-        f"{figures.read_cost:>9.3f}{figures.heartbeat_cost:>9.3f}"
+        f"{figures.busy.cost:>9.3f}{figures.heartbeat_cost:>9.3f}"
         f"{'  equal' if figures.unequal == 0 else f'  {figures.unequal} DIFFER'}"
     )
     print(f"{'':>9}  {sizes}", flush=True)

@@ -37,7 +37,7 @@ create table private.device_moves (
   written_by xid8 not null default pg_current_xact_id(),
   since timestamptz not null,
   until timestamptz not null,
-  id bigint generated always as identity,
+  id bigint generated always as identity (cache 100),
   devices integer not null,
   ram_gb numeric not null,
   cpu_cores integer not null,
@@ -77,18 +77,23 @@ security definer
 set search_path = ''
 as $$
 begin
-  -- a heartbeat, nearly always
   if old.is_active
     and new.is_active
-    and old.last_seen < new.last_seen
     and (old.ram_gb, old.cpu_cores, old.storage_gb) = (new.ram_gb, new.cpu_cores, new.storage_gb)
   then
-    insert into private.device_moves
-    (since, until, devices, ram_gb, cpu_cores, storage_gb, compute_score)
-    values (
-      old.last_seen, new.last_seen, 1, new.ram_gb, new.cpu_cores, new.storage_gb, new.compute_score
-    );
-    return null;
+    -- a heartbeat, nearly always
+    if old.last_seen < new.last_seen then
+      insert into private.device_moves
+      (since, until, devices, ram_gb, cpu_cores, storage_gb, compute_score)
+      values (
+        old.last_seen, new.last_seen, 1, new.ram_gb, new.cpu_cores, new.storage_gb,
+        new.compute_score
+      );
+      return null;
+    end if;
+    if old.last_seen = new.last_seen then
+      return null;
+    end if;
   end if;
   if old.is_active then
     insert into private.device_moves
@@ -113,21 +118,8 @@ comment on function private.note_device_move() is
 'Writes down what a change of a device changes in the sums. A definer: users change devices.';
 
 create trigger compute_devices_count
-after insert or delete on public.compute_devices
+after insert or update or delete on public.compute_devices
 for each row execute function private.note_device_move();
-
-create trigger compute_devices_count_change
-after update on public.compute_devices
-for each row
-when (
-  (old.is_active or new.is_active)
-  and (
-    old.is_active, old.last_seen, old.ram_gb, old.cpu_cores, old.storage_gb
-  ) is distinct from (
-    new.is_active, new.last_seen, new.ram_gb, new.cpu_cores, new.storage_gb
-  )
-)
-execute function private.note_device_move();
 
 create function private.unfolded_from()
 returns xid8

@@ -368,3 +368,17 @@ def test_what_is_claimed_is_counted_in_thousandths(pool: Pool) -> None:
     assert pool.scalar("select total_compute_score::text from public.get_network_stats()") == (
         "5.596"
     )
+
+
+def test_only_what_changes_a_sum_is_noted(pool: Pool) -> None:
+    """Not a second heartbeat in one second, nor another name."""
+    pool.set_clock(str(NOON))
+    (device,) = register(pool)
+    pool.scalar("select private.fold_device_moves()")
+    pool.advance("0.9 seconds")
+    hear(pool.admin, device)
+    pool.admin.execute("update public.compute_devices set device_name = 'Other' where true")
+    assert pool.scalar("select count(*) from private.device_moves") == 0
+    pool.admin.execute("update public.compute_devices set is_active = false where true")
+    hear(pool.admin, device)
+    assert pool.rows("select until, devices from private.device_moves") == [(NOON, -1)]
