@@ -21,6 +21,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "pause": "let the node of this machine rest",
         "resume": "let the node of this machine work again",
         "status": "show the node on this machine, and your nodes in the pool",
+        "network": "show what all devices of the pool offer together",
         "unregister": "take this node out of the pool",
         "login": "sign in to the pool, or sign up",
         "submit": "send a simulation to the pool",
