@@ -243,6 +243,9 @@ def test_a_lease_that_ends_does_not_offer_a_paused_job(pool: Pool) -> None:
     user.call("pause_job", id=job["id"])
     assert node.outcome(released(chunk)) == "duplicate"
     assert node.take() == []
+    # as when results of a node that is no longer believed are taken back
+    pool.admin.execute("select private.open_job(%s)", (job["id"],))
+    assert node.take() == []
     user.call("cancel_job", id=job["id"])
     assert user.job(job)["paused_at"] is None
 
