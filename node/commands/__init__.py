@@ -23,6 +23,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "status": "show the node on this machine, and your nodes in the pool",
         "network": "show what all devices of the pool offer together",
         "unregister": "take this node out of the pool",
+        "earnings": "show what your machines earned",
         "login": "sign in to the pool, or sign up",
         "submit": "send a simulation to the pool",
         "jobs": "list your jobs, or show one",
