@@ -379,10 +379,12 @@ begin
   union all
   select * from private.believed_liars()
   union all
-  select null::uuid, counts.problem from private.check_network_stats() as counts;
+  select null::uuid, counts.problem from private.check_network_stats() as counts
+  union all
+  select * from private.reconcile_earnings();
 end;
 $$;
 
 comment on function private.check_invariants() is
 'Everything that is wrong with the pool''s books: no row when all is well. The subject is the job, '
-'or null where it is the count of devices.';
+'the compute unit, or null where it is the count of devices.';

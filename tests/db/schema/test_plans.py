@@ -28,6 +28,12 @@ GROWING = (
     "private.reopened_ranges",
     "private.job_partials",
     "private.job_nodes",
+    "public.compute_units",
+    "private.unit_heartbeats",
+    "private.unit_uptimes",
+    "private.node_commands",
+    "private.postings",
+    "private.uncredited_jobs",
     "private.node_trust",
     "private.checks",
 )
