@@ -76,7 +76,18 @@ def _changed(document: Any, path: tuple[Any, ...], value: Any, how: str) -> Any:
 
 
 BASE = default_config(duration=20, targets=2)
-DOCUMENTS = [default_config(name, duration=20, targets=2) for name in spec_names()]
+EVENTFUL: Any = {
+    **default_config("mists/fire", duration=20, targets=2),
+    "fight_ends": "death",
+    "duration_variation": 0.2,
+    "events": [
+        {"adds": {"count": 2, "seconds": 4, "health": 90_000}, "at": 3, "every": 6, "until": 18},
+        {"adds": {"count": 1}, "at": 12},
+        {"move": {"seconds": 1.5}, "at": 5, "every": 7},
+    ],
+}
+EVENTFUL["target"]["health"] = 900_000
+DOCUMENTS = [default_config(name, duration=20, targets=2) for name in spec_names()] + [EVENTFUL]
 PLACES = [places(document) for document in DOCUMENTS]
 WHICH = st.integers(0, len(DOCUMENTS) - 1)
 #: numbers within the limits of most fields, so that much of what they make is run

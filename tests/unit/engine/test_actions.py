@@ -428,7 +428,7 @@ def test_what_is_wrong_with_actions_is_found_at_its_place() -> None:
     } - {"/actions/10/multidot"}
 
 
-def test_targets_are_found_by_number_and_by_what_they_compare() -> None:
+def test_a_target_is_found_by_its_number() -> None:
     """A line for the second of two targets is passed over when there is one."""
     spell = {"effects": [strike()]}
     rotation = [{"cast": "spell", "target": 2}, {"cast": "other"}]
@@ -437,3 +437,54 @@ def test_targets_are_found_by_number_and_by_what_they_compare() -> None:
 
     assert (two["ability.spell.casts"], two["ability.other.casts"]) == (3, 0)
     assert (one["ability.spell.casts"], one["ability.other.casts"]) == (0, 3)
+
+
+ROT = {"rot": {"on": "target", "duration_ms": 60_000}}
+
+
+def rotten(option: Any, *, targets: int = 4, auras: Any = ROT, until_ms: int = 8999) -> list[int]:
+    """Count how often each target is given a rot, one by each GCD of 1.5 s."""
+    found = counters(
+        config(
+            until_ms,
+            targets=targets,
+            auras=auras,
+            abilities={"rot": {"effects": [{"apply": {"aura": "rot"}}]}},
+            rotation=[option if "multidot" in option else {"cast": "rot", **option}],
+        )
+    )
+    places = [f"target.{number}.aura.rot" for number in range(1, targets + 1)]
+    counts = ("applications", "refreshes")
+    return [sum(found.get(f"{place}.{count}", 0) for count in counts) for place in places]
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ({"cycle": True, "if": "debuff.rot.inactive"}, [1, 1, 1, 1]),
+        ({"cycle": True, "if": "debuff.rot.inactive", "max_targets": 3}, [1, 1, 1, 0]),
+        ({"target_if": {"min": "debuff.rot.remaining"}}, [2, 2, 1, 1]),
+        ({"target_if": {"min": "debuff.rot.remaining"}, "max_targets": 2}, [3, 3, 0, 0]),
+        ({"target_if": {"max": "debuff.rot.remaining"}}, [6, 0, 0, 0]),
+        ({"target_if": {"first": "debuff.rot.inactive"}}, [1, 1, 1, 1]),
+        ({"target_if": {"first": "debuff.rot.active"}}, [0, 0, 0, 0]),
+        (
+            {"target_if": {"min": "debuff.rot.remaining"}, "if": {"<": ["combat.time", 4]}},
+            [1, 1, 1, 0],
+        ),
+        ({"multidot": {"ability": "rot"}}, [1, 1, 1, 1]),
+        ({"multidot": {"ability": "rot", "max_targets": 2}}, [1, 1, 0, 0]),
+    ],
+)
+def test_targets_are_found_by_what_they_have(option: Any, expected: list[int]) -> None:
+    """The first of all that a condition holds for, the least, the greatest, or those without."""
+    assert rotten(option) == expected
+
+
+@pytest.mark.parametrize(("overlap", "expected"), [(0, [3, 3]), (1, [3, 3]), (2, [6, 0])])
+def test_a_multidot_renews_what_is_about_to_end(overlap: float, expected: list[int]) -> None:
+    """A rot of 3 s is renewed on two targets when it ends, and on one in its last two seconds."""
+    auras = {"rot": {"on": "target", "duration_ms": 3000}}
+    dots = {"multidot": {"ability": "rot", "overlap": overlap}}
+
+    assert rotten(dots, targets=2, auras=auras) == expected

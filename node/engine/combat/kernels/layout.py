@@ -543,7 +543,7 @@ LINE_SIZE = 20
 # Lines of the first group are done; the others say which of those around them may be.
 CAST, WAIT, WAIT_UNTIL, CANCEL_BUFF, CANCEL_CAST, MOVE, RESET_SEQUENCE = range(7)
 CALL, END, POOL, ASSIGN, SEQUENCE, STRICT_SEQUENCE, SCHEDULE = range(7, 14)
-AT_MAIN, AT_NUMBER, AT_ANY, AT_LEAST, AT_GREATEST, AT_FIRST = range(6)
+AT_MAIN, AT_NUMBER, AT_ANY, AT_FIRST, AT_LEAST, AT_GREATEST = range(6)
 
 # What a rotation remembers. ints:
 POSITION = 0  #: how much of a sequence or schedule is done
