@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["config", "spec", "rotation"]
+_ROTATION = ".rotation.json"  #: how the file of a rotation ends that lies beside its spec
 _WHERE: Mapping[Kind, Mapping[str, str]] = {
     "config": {},
     "spec": {"/spec": "", "/player": "/default_player", "/target": "/default_target"},
@@ -28,6 +29,7 @@ class Checked:
 
     kind: Kind
     problems: tuple[Problem, ...]
+    against: str = ""  #: the built-in config whose spec a rotation was checked with
 
     @property
     def errors(self) -> list[Problem]:
@@ -59,7 +61,8 @@ def check_document(source: str, against: str) -> Checked:
         document, path, against
     )
     found = [_placed(problem, kind) for problem in _problems(config)]
-    return Checked(kind, (*problems, *found))
+    is_alone = kind == "rotation" and _spec_beside(path) is None
+    return Checked(kind, (*problems, *found), against if is_alone else "")
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
@@ -99,13 +102,20 @@ def _config(document: dict[str, Any], _path: Path, _against: str) -> dict[str, A
 
 
 def _of_rotation(document: dict[str, Any], path: Path, against: str) -> dict[str, Any]:
-    beside = path.with_name(f"{path.name.removesuffix('.rotation.json')}.json")
     config = default_config(against)
-    if beside != path and path.name.endswith(".rotation.json") and beside.is_file():
+    if (beside := _spec_beside(path)) is not None:
         spec, _ = _read(beside)
         if isinstance(spec, dict):
             config = _of_spec(spec, beside, against)
     return {**config, "rotation": document}
+
+
+def _spec_beside(path: Path) -> Path | None:
+    """Give the file of the spec that a rotation lies beside."""
+    if not path.name.endswith(_ROTATION):
+        return None
+    beside = path.with_name(f"{path.name.removesuffix(_ROTATION)}.json")
+    return beside if beside.is_file() else None
 
 
 def _of_spec(document: dict[str, Any], path: Path, against: str) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def _print(context: Context, source: str, checked: Checked) -> None:
         _counted(len(checked.warnings), "warning"),
     ]
     found = f": {', '.join(filter(None, counts))}" if any(counts) else ""
-    context.out.print(Text(f"{source} is a {checked.kind}, {verdict}{found}"), soft_wrap=True)
+    kind = f"{checked.kind} for {checked.against}" if checked.against else checked.kind
+    context.out.print(Text(f"{source} is a {kind}, {verdict}{found}"), soft_wrap=True)
 
 
 def _line(problem: Problem) -> Text:

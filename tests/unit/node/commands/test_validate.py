@@ -53,7 +53,7 @@ def test_errors_point_into_the_file(shell: Shell, tmp_path: Path) -> None:
     assert outcome.out.splitlines() == [
         "error /actions/0/cast: there is no ability 'kill_shott' (did you mean 'kill_shot'?)",
         "error /actions/1/if: there is no operand 'combat.tim' (did you mean 'time'?)",
-        f"{tmp_path / 'r.json'} is a rotation, not valid: 2 errors",
+        f"{tmp_path / 'r.json'} is a rotation for modern/beast_mastery, not valid: 2 errors",
     ]
 
 
