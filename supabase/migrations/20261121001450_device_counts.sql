@@ -269,8 +269,9 @@ as $$
 declare
   v_count bigint;
 begin
-  lock table public.compute_devices in share row exclusive mode;
+  -- in the order of who folds and then changes devices
   perform from private.device_folds for update;
+  lock table public.compute_devices in share row exclusive mode;
   delete from private.device_moves where true;
   delete from private.device_seconds where true;
   insert into private.device_seconds

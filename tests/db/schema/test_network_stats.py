@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -382,3 +383,20 @@ def test_only_what_changes_a_sum_is_noted(pool: Pool) -> None:
     pool.admin.execute("update public.compute_devices set is_active = false where true")
     hear(pool.admin, device)
     assert pool.rows("select until, devices from private.device_moves") == [(NOON, -1)]
+
+
+def test_counting_anew_waits_for_who_folds_and_holds_up_nobody_else(pool: Pool) -> None:
+    """Cron folds, then changes devices: it meets nobody who did the one and waits for the other."""
+    device, _ = register(pool, 2)
+    counter, watcher = pool.database.connect(), pool.database.connect()
+    with ThreadPoolExecutor() as threads:
+        with pool.admin.transaction():
+            pool.scalar("select private.fold_device_moves()")
+            recount = threads.submit(counter.execute, "select private.recount_devices()")
+            waiting = "select wait_event_type from pg_stat_activity where pid = %s"
+            while watcher.execute(waiting, (counter.info.backend_pid,)).fetchone() != ("Lock",):
+                assert not recount.done()
+            pool.admin.execute(
+                "update public.compute_devices set is_active = false where id = %s", (device,)
+            )
+        assert recount.result().fetchone() == (1,)
