@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tests.databases import DatabaseServer, TestDatabase
 
 OURS: Final = "simpool"
+PEERS: Final = ("procrastinate", "pgqueuer", "pgmq", *packages.PEERS)
 TARGET_RATIO, TARGET_LOSS = 1.5, 0.10
 PATIENCE = 600.0
 #: how much work there is, by batch size: some seconds of it
@@ -129,15 +130,17 @@ class NodeQueue:
 Queue = PythonQueue | NodeQueue
 
 
-def queues(directory: Path) -> dict[str, Queue]:
-    """Ours and every peer that can run here."""
-    found: dict[str, Queue] = {
-        name: PythonQueue(name) for name in (OURS, "procrastinate", "pgqueuer")
-    }
-    if "PGMQ_SQL" in os.environ:
-        found["pgmq"] = PythonQueue("pgmq")
-    packages.prepare_scripts(directory)
-    return found | {name: NodeQueue(name, directory) for name in packages.PEERS}
+def queues(directory: Path, peers: list[str]) -> dict[str, Queue]:
+    """Ours and the peers that are named and can run here."""
+    found: dict[str, Queue] = {OURS: PythonQueue(OURS)}
+    if not set(peers).isdisjoint(packages.PEERS):
+        packages.prepare_scripts(directory)
+    for name in peers:
+        if name in packages.PEERS:
+            found[name] = NodeQueue(name, directory)
+        elif name != "pgmq" or "PGMQ_SQL" in os.environ:
+            found[name] = PythonQueue(name)
+    return found
 
 
 def measure(server: DatabaseServer, queue: Queue, case: Case) -> Figures:
@@ -234,11 +237,12 @@ def main() -> int:
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 8, 16], metavar="N")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 100], choices=BACKLOG)
+    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS, metavar="NAME")
     parser.add_argument("--history", type=int, default=1_000_000, help="finished chunks")
     options = parser.parse_args()
     figures = {}
     with tempfile.TemporaryDirectory(prefix="simpool-bench-") as directory:
-        found = queues(Path(directory))
+        found = queues(Path(directory), options.peers)
         print(f"{'':<16}{'workers':>8}{'batch':>7}{'submit/s':>12}{'done/s':>12}{'WAL B':>10}")
         with durable_server() as server:
             for case in cases(options, list(found)):

@@ -237,7 +237,10 @@ def verdict(options: argparse.Namespace, records: Records, broken: list[Any]) ->
         print(f"{kind}: {len(values):,} calls, p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f} ms")
     held = statistics.median(sample.exchanges for sample in records.samples)
     offered = options.nodes / CHUNK_SECONDS
-    print(f"held {held:,.0f} of {offered:,.0f} exchanges a second that were offered")
+    print(
+        f"held {held:,.0f} of {offered:,.0f} exchanges a second that were offered,"
+        f" the work of {held * CHUNK_SECONDS:,.0f} nodes"
+    )
     by = growth(records.samples)
     is_met = by <= TARGET_GROWTH and not broken
     print(f"books: {'balanced' if not broken else broken[:3]}")

@@ -73,14 +73,17 @@ begin
   if coalesce(jsonb_typeof(v_value), 'null') = 'null' then
     return;
   end if;
-  perform private.check_input(
-    jsonb_typeof(v_value) = 'number', check_number.field, 'must be a number'
-  );
-  perform private.check_input(
-    v_value::numeric between check_number.lowest::numeric and check_number.highest::numeric,
-    check_number.field,
-    format('must be from %s to %s', check_number.lowest, check_number.highest)
-  );
+  if jsonb_typeof(v_value) <> 'number' then
+    perform private.check_input(false, check_number.field, 'must be a number');
+  end if;
+  if v_value::numeric
+    not between check_number.lowest::numeric and check_number.highest::numeric
+  then
+    perform private.check_input(
+      false, check_number.field,
+      format('must be from %s to %s', check_number.lowest, check_number.highest)
+    );
+  end if;
 end;
 $$;
 
