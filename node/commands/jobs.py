@@ -140,10 +140,11 @@ def _state(job: Mapping[str, Any]) -> str:
 def _show_one(context: Context, job: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """A job and what is known of it `now`."""
     if context.as_json:
-        context.print_json({**now, **job})
+        # `error` is that of a failed job, as in its row
+        context.print_json({**now, "relative_error": now.get("error"), **job})
         return
     table = Table.grid(padding=(0, 2))
-    for label, value in _details({**job, **now}, context.clock()).items():
+    for label, value in _details(job, now, context.clock()).items():
         if value:
             table.add_row(f"[dim]{label}[/]", value)
     context.out.print(table)
@@ -204,31 +205,29 @@ def _failures_table(failures: list[dict[str, Any]], now: float) -> Table:
     return table
 
 
-def _details(job: Mapping[str, Any], now: float) -> dict[str, str]:
-    total, done = int(job["total_iterations"]), int(job["completed_iterations"])
+def _details(job: Mapping[str, Any], now: Mapping[str, Any], moment: float) -> dict[str, str]:
+    total, done = int(job["total_iterations"]), int(now["completed_iterations"])
     started, completed = unix_seconds(job.get("started_at")), unix_seconds(job.get("completed_at"))
-    took = duration((completed or now) - started) if started else ""
+    took = duration((completed or moment) - started) if started else ""
     return {
         "job": str(job["id"]),
         "state": _state(job),
-        "queue": _place(job.get("queue_position")),
+        "queue": _place(now.get("queue_position")),
         "iterations": f"{done:,} of {total:,}",
-        "chunks": f"{job.get('completed_chunks')} of {job.get('total_chunks')}",
-        "mean": _mean(job),
-        "to go": _to_go(job),
-        "attempts": _attempts(job.get("attempts")),
+        "chunks": f"{now.get('completed_chunks')} of {now.get('total_chunks')}",
+        "mean": _mean(now),
+        "to go": _to_go(now),
+        "attempts": _attempts(now.get("attempts")),
         "seed": str(job.get("seed")),
         "config": str(job.get("config_hash")),
         "priority": str(job.get("priority")),
         "access": str(job.get("access_type")),
         "target error": str(job.get("target_error") or ""),
-        "engine": " ".join(
-            str(job.get(key) or "") for key in ("engine_version", "engine_versions")
-        ).strip(),
-        "deadline": str(job.get("deadline_at") or ""),
+        "engine": _versions(job),
+        "deadline": _deadline(job, moment),
         "agreement": _agreement(job.get("replication")),
         "distrusted": _distrusted(job.get("distrusted_iterations")),
-        "sent": age(job.get("created_at"), now),
+        "sent": age(job.get("created_at"), moment),
         "time": took,
         "error": escape(str(job.get("error") or "")),
     }
@@ -249,7 +248,22 @@ def _distrusted(iterations: int | None) -> str:
 
 
 def _place(position: int | None) -> str:
-    return "" if position is None else f"number {position} of your jobs that wait for nodes"
+    waits = position is not None and position > 1
+    return f"number {position} of your jobs that wait for nodes" if waits else ""
+
+
+def _versions(job: Mapping[str, Any]) -> str:
+    """The version of the engine that runs it, and those that its user accepts."""
+    accepted = job.get("engine_versions")
+    words = (job.get("engine_version"), accepted and f"accepts {accepted}")
+    return ", ".join(str(word) for word in words if word)
+
+
+def _deadline(job: Mapping[str, Any], moment: float) -> str:
+    deadline = unix_seconds(job.get("deadline_at"))
+    if deadline is None or job.get("completed_at"):
+        return ""
+    return f"in {duration(deadline - moment)}"
 
 
 def _mean(job: Mapping[str, Any]) -> str:

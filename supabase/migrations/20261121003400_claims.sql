@@ -71,50 +71,6 @@ $$;
 comment on function private.try_claim_code(text, uuid) is
 'The pending node that shows a code, locked, or the answer that refuses it.';
 
-create function private.verify_claim_code(code text)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-declare
-  v_user_id uuid := private.require_user();
-begin
-  return (
-    select coalesce(found.refusal, jsonb_build_object(
-      'id', nodes.id,
-      'name', nodes.name,
-      'platform', nodes.platform,
-      'total_cores', nodes.total_cores,
-      'max_parallel', nodes.max_parallel,
-      'hardware', nodes.hardware
-    ))
-    from private.try_claim_code(verify_claim_code.code, v_user_id) as found
-    left join public.nodes on nodes.id = found.node_id
-  );
-end;
-$$;
-
-create function public.verify_claim_code(code text)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-begin
-  return private.verify_claim_code(verify_claim_code.code);
-end;
-$$;
-
-grant execute on function private.verify_claim_code(text) to authenticated;
-grant execute on function public.verify_claim_code(text) to authenticated;
-
-comment on function private.verify_claim_code(text) is
-'See public.verify_claim_code. A definer: nobody may read nodes that are not theirs.';
-comment on function public.verify_claim_code(text) is
-'What is about to be claimed. A wrong code answers 404, an expired one 410, too many 429.';
-
 create function private.claimed_before(code text, user_id uuid)
 returns public.nodes
 language plpgsql
@@ -139,6 +95,56 @@ $$;
 comment on function private.claimed_before(text, uuid) is
 'The node that the user claimed with this code a moment ago: whoever lost the answer asks again. A '
 'row of nulls if there is none.';
+
+create function private.verify_claim_code(code text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id uuid := private.require_user();
+  v_node public.nodes := private.claimed_before(verify_claim_code.code, v_user_id);
+  v_found record;
+begin
+  if v_node.id is null then
+    select * into v_found from private.try_claim_code(verify_claim_code.code, v_user_id);
+    if v_found.refusal is not null then
+      return v_found.refusal;
+    end if;
+    select * into strict v_node from public.nodes where nodes.id = v_found.node_id;
+  end if;
+  return jsonb_build_object(
+    'id', v_node.id,
+    'name', v_node.name,
+    'platform', v_node.platform,
+    'total_cores', v_node.total_cores,
+    'max_parallel', v_node.max_parallel,
+    'hardware', v_node.hardware
+  );
+end;
+$$;
+
+create function public.verify_claim_code(code text)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return private.verify_claim_code(verify_claim_code.code);
+end;
+$$;
+
+grant execute on function private.verify_claim_code(text) to authenticated;
+grant execute on function public.verify_claim_code(text) to authenticated;
+
+comment on function private.verify_claim_code(text) is
+'See public.verify_claim_code. A definer: nobody may read nodes that are not theirs.';
+comment on function public.verify_claim_code(text) is
+'What is about to be claimed, or was by the caller a moment ago. A wrong code answers 404, an '
+'expired one 410, too many 429.';
 
 create function private.claim_node(code text, name text, max_parallel integer)
 returns jsonb

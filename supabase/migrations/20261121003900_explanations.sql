@@ -136,7 +136,7 @@ begin
   end if;
   if (reasons_of_job.job).paused_at is not null then
     return jsonb_build_array(private.reason(
-      'paused', 'It is paused: no node gets any of it until it is resumed.'
+      'paused', 'It is paused: no node gets any of it until you resume it.'
     ));
   end if;
   if v_nodes = 0 then

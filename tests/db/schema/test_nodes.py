@@ -97,6 +97,7 @@ def test_a_claim_may_be_repeated(pool: Pool) -> None:
     user = pool.user()
     code = pool.register()["claim_code"]
     first = user.call("claim_node", code=code, name="Box")
+    assert user.call("verify_claim_code", code=code)["name"] == "Box"
     assert user.call("claim_node", code=code.lower(), name="Other") == first
     assert pool.scalar("select count(*) from public.node_access") == 1
     pool.advance("15 minutes")

@@ -25,6 +25,8 @@ EXPLANATION = {
     "id": FIRST,
     "status": "running",
     "completed_iterations": 5_000,
+    "completed_chunks": 2,
+    "total_chunks": 8,
     "reasons": [{"code": "no_nodes", "text": "You have no node."}],
     "nodes": {},
     "jobs_ahead": 0,
@@ -156,7 +158,11 @@ def test_a_job_says_where_it_stands(shell: Shell) -> None:
         ],
     }
     shell.pool.on("POST", WHY, now)
+    accepted = {"engine_version": "1.2.0", "engine_versions": "1.2.0.."}
+    deadline = {"deadline_at": "2027-01-15T08:02:00+00:00"}
+    shell.pool.on("GET", JOBS, [row(**accepted, **deadline)])
     out = shell.call(COMMAND, {"id": FIRST}).out
+    assert "error" not in out
     for found in (
         "number 2 of your jobs",
         "1,234 ±1.23%",
@@ -166,10 +172,13 @@ def test_a_job_says_where_it_stands(shell: Shell) -> None:
         "80%",
         node,
         "many",
+        "1.2.0, accepts 1.2.0..",
+        "in 2 min 00 s",
     ):
         assert found in out
     document = shell.call(COMMAND, {"id": FIRST}, as_json=True).json
     assert (document["config_hash"], document["queue_position"]) == ("c0ffee", 2)
+    assert (document["error"], document["relative_error"]) == (None, 0.0123)
 
 
 def test_a_paused_job_says_so(shell: Shell) -> None:
