@@ -37,7 +37,7 @@ TOKEN_AGE: Final = (0.70, 0.85)  # share of a token's life after which it is ren
 STABLE_AFTER: Final = 30.0  # seconds a subscription must last to count as a success
 RATE_LIMITED_FOR: Final = 30.0  # seconds Realtime wants to be left alone
 RELEASE_WITHIN: Final = 5.0  # seconds to hand leases back once draining has taken too long
-STEP_ASIDE_AFTER: Final = 3.0  # seconds that running chunks have to end once the machine rests
+STEP_ASIDE_AFTER: Final = 2.0  # seconds that running chunks have to end once the machine rests
 SPEED_MEMORY: Final = 30.0  # seconds of running after which old measurements weigh 1/e
 
 

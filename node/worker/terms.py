@@ -18,18 +18,19 @@ class WorkTerms:
 
 
 UNRESTRICTED: Final = WorkTerms()
+NICEST: Final = 19
 
 
 def impose(terms: WorkTerms, thread_id: int) -> bool:
     """Hold a thread of this process to the terms; False when only a new thread can follow them.
 
     Linux alone can do that for one thread, and lets only root take niceness back. Elsewhere the
-    number of workers is what limits them. No thread goes ahead of the process it belongs to.
+    number of workers is what limits them. Standing back is from where the process itself stands.
     """
     if sys.platform != "linux":
         return True
     # the main thread, whose number is that of the process, is never held to terms
-    niceness = max(terms.niceness, os.getpriority(os.PRIO_PROCESS, os.getpid()))
+    niceness = min(NICEST, os.getpriority(os.PRIO_PROCESS, os.getpid()) + terms.niceness)
     try:
         os.sched_setaffinity(thread_id, terms.cpus or os.sched_getaffinity(os.getpid()))
         if os.getpriority(os.PRIO_PROCESS, thread_id) != niceness:

@@ -64,6 +64,27 @@ def test_cards_without_a_library_are_read_from_sysfs() -> None:
     assert (intel.name, intel.vram_mb, intel.is_integrated) == ("Intel Arc A770", 16304, False)
 
 
+@pytest.mark.parametrize(
+    ("told", "is_integrated"),
+    [
+        ({"mem_busy_percent": "30"}, False),
+        ({"mem_info_vram_vendor": "hynix"}, False),
+        ({"mem_info_vram_vendor": "unknown"}, True),
+        ({}, True),
+    ],
+)
+def test_a_card_of_amd_has_memory_of_its_own(
+    told: dict[str, str],
+    is_integrated: bool,  # noqa: FBT001  # a parameter of the case
+) -> None:
+    """Each release of the kernel shows it in its own way; either is enough."""
+    device = "/sys/class/drm/card0/device"
+    files = {"vendor": "0x1002", "device": "0x744c", "mem_info_vram_total": "8589934592", **told}
+    listed = {f"{device}/{name}": text for name, text in files.items()}
+    (gpu,) = detect_hardware(probe=RecordedProbe("linux", "x86_64", cpus=2, files=listed)).gpus
+    assert gpu.is_integrated == is_integrated
+
+
 def test_graphics_inside_an_intel_processor_have_no_memory_of_their_own() -> None:
     """They are always the second device of the first bus."""
     (gpu,) = found("linux_laptop")
