@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 import psycopg
 
+from benchmarks.fleets.records import percentile
 from benchmarks.heartbeats import endpoint
 from benchmarks.servers import durable_server
 from local.postgres import Cluster
@@ -110,8 +111,7 @@ class Times:
     @classmethod
     def of(cls, values: list[float]) -> Times:
         """The median and the 99th percentile."""
-        ordered = sorted(values)
-        return cls(ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100], len(ordered))
+        return cls(percentile(values, 0.5), percentile(values, 0.99), len(values))
 
     def __str__(self) -> str:
         return f"{self.middle:>9.2f}{self.high:>9.2f}"
