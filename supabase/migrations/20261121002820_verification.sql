@@ -434,6 +434,10 @@ begin
   delete from private.checks
   where checks.job_id = v_job_id and checks.seed_offset = v_offset;
   perform private.count_held(v_counted);
+  -- still run only where an opinion came late, whose caller holds the job
+  if private.running_checks(settle_check.checked) > 0 then
+    perform private.withdraw_range(private.find_chunk(v_counted));
+  end if;
 end;
 $$;
 

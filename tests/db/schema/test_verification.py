@@ -259,6 +259,22 @@ def test_a_late_result_of_a_lost_check_is_an_opinion(pool: Pool) -> None:
     assert_right(user, job)
 
 
+def test_a_late_opinion_makes_the_check_that_runs_pointless(pool: Pool) -> None:
+    """Whoever has it now is told to drop it."""
+    user = pool.user()
+    job = submit(user, 30)
+    new, other, third = stranger(pool), stranger(pool), stranger(pool)
+    new.outcome(completed(new.take()[0]))
+    (check,) = other.take()
+    pass_time(pool, 40, new, third)
+    (again,) = third.take()
+    assert again["seed_offset"] == check["seed_offset"]
+    assert other.outcome(completed(check)) == "accepted"
+    assert pool.messages(f"node:{third.id}", "cancel") == [{"chunk_ids": [again["chunk_id"]]}]
+    assert third.outcome(completed(again)) == "stale"
+    assert user.progress(job)["completed_iterations"] == 10
+
+
 def test_handing_in_a_held_result_again_changes_nothing(pool: Pool) -> None:
     """The answer is that of one that counts; another result is refused."""
     submit(pool.user())
