@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from node.engine import results
-from tests.db.schema.pool import call, completed, failed, result
+from tests.db.schema.pool import call, completed, failed, released, result
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -106,6 +106,28 @@ def test_the_last_two_results_finish_the_job_whoever_commits_first(pool: Pool) -
         _wait_until_blocked(pool, future)
     assert future.result()["outcomes"][0]["outcome"] == "accepted"
     assert user.job(job)["status"] == "completed"
+
+
+def test_two_rivals_that_hand_in_at_once_come_one_after_the_other(pool: Pool) -> None:
+    """Though work of the job waits, so that other results would not wait for each other."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    pool.configure(chunk_iterations_min=100, straggler_factor=1, straggler_slack="0 seconds")
+    user = pool.user()
+    job = user.submit(300)
+    slow, idle = pool.node(user), pool.node(user)
+    first, other, done = slow.take(3)
+    assert slow.outcome(completed(done)) == "accepted"
+    idle.exchange(slots=1)
+    pool.advance("3 seconds")
+    assert pool.scalar("select private.speculate(1)") == 1
+    (second,) = pool.messages(f"node:{idle.id}", "chunks")[0]["chunks"]
+    assert slow.outcome(released(other)) == "accepted"
+    with ThreadPoolExecutor() as executor, slow.connection.transaction():
+        assert slow.outcome(completed(first)) == "accepted"
+        future = executor.submit(idle.outcome, completed(second))
+        _wait_until_blocked(pool, future)
+    assert future.result() == "stale"
+    assert user.progress(job)["completed_iterations"] == 200
 
 
 def test_two_jobs_handed_in_crosswise_do_not_deadlock(pool: Pool) -> None:
