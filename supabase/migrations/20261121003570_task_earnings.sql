@@ -10,7 +10,11 @@ set search_path = ''
 as $$
 begin
   if tg_op = 'DELETE' then
-    perform private.reward_job(old.id);
+    if exists (
+      select from private.uncredited_jobs as uncredited where uncredited.job_id = old.id
+    ) then
+      perform private.reward_job(old.id);
+    end if;
     -- what is not there any more must not be compared with what was rewarded of it
     delete from private.uncredited_jobs as uncredited where uncredited.job_id = old.id;
     delete from private.job_earnings as earnings where earnings.job_id = old.id;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -427,24 +426,6 @@ def test_disputes_of_a_finished_job_are_settled_by_cron(pool: Pool) -> None:
     settle_books(pool)
     assert balance(pool, cpu_of(pool, node)) == 0
     assert pool.rows("select * from private.uncredited_jobs") == []
-
-
-def test_two_who_reward_at_once_reward_once(pool: Pool) -> None:
-    """The second waits for the first, and finds nothing left."""
-    pool.set_clock(NOON)
-    user = pool.user()
-    node = pool.node(user)
-    work(user, node, jobs=1, iterations=1000)
-    job = pool.scalar("select id::text from public.sim_jobs")
-    first, second = pool.database.connect(), pool.database.connect()
-    with ThreadPoolExecutor(1) as threads:
-        with first.transaction():
-            first.execute("select private.reward_job(%s)", (job,))
-            waiting = threads.submit(second.execute, "select private.reward_job(%s)", (job,))
-            assert not pool.rows("select * from private.unit_tasks")
-        row = waiting.result().fetchone()
-    assert row == (0,)
-    settle_books(pool)
 
 
 def test_a_day_is_posted_now_and_then_and_closed_when_it_is_over(pool: Pool) -> None:

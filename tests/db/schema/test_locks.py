@@ -412,3 +412,23 @@ def test_a_crowd_with_a_liar_finishes_every_job_exactly(pool: Pool) -> None:
     assert pool.rows(
         "select node_id::text from private.node_trust where quarantined_at > '-infinity'"
     ) == [(nodes[0].id,)]
+
+
+def test_two_who_reward_a_job_at_once_reward_it_once(pool: Pool) -> None:
+    """The second waits for the first, and finds nothing left to reward."""
+    user = pool.user()
+    node = pool.node(user)
+    # the cost of the config is known, or the second would wait for that
+    user.submit(10)
+    before = node.work()
+    pool.scalar("select private.reward_jobs()")
+    job = user.submit(1000)
+    done = node.work()
+    first, second = pool.database.connect(), pool.database.connect()
+    with ThreadPoolExecutor(1) as threads:
+        with first.transaction():
+            assert call(first, "private.reward_job", {"job_id": job["id"]}) == done
+            waiting = threads.submit(call, second, "private.reward_job", {"job_id": job["id"]})
+            _wait_until_blocked(pool, waiting)
+        assert waiting.result() == 0
+    assert pool.scalar("select sum(tasks) from private.unit_tasks") == before + done
