@@ -49,6 +49,11 @@ ALONE: dict[str, list[Any]] = {
     "trap_8_targets": [{"cast": "explosive_trap"}],
     "multi_shot_3_targets": [{"cast": "multi_shot"}],
 }
+#: there, what a trap does later counts as hits, as does what is thrown before the fight, and a crow
+#: that misses deals its damage all the same
+UNSTRUCK = {
+    ("ability", name) for name in ("explosive_trap", "glaive_1", "glaive_2", "murder_of_crows")
+}
 ITERATIONS = 1500
 RARELY = 0.25
 RARE = 1.5  #: casts per fight below which a part of one percent is too little to ask for
@@ -96,6 +101,30 @@ def counts(found: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def struck_slack(count: float, n: int) -> float:
+    """Give how far apart two mean counts may be: one percent, or what chance makes of few."""
+    return max(0.01 * count, RARELY, 4 * sqrt(count * (1 / ITERATIONS + 1 / n)))
+
+
+def strikes(found: dict[str, Any]) -> dict[str, float]:
+    """Give the hits, crits and ticks of a row, by the names of our counters."""
+    pets = {f"pet.{pet}": table for pet, table in found["pets"].items()}
+    struck: dict[str, float] = {}
+    for owner, table in {"ability": found["abilities"], **pets}.items():
+        for ability, about in table.items():
+            if (owner, ability) in UNSTRUCK:
+                continue
+            # there, crits and glances are no hits
+            hits = sum(about.get(count, 0) for count in ("hits", "crits", "glances"))
+            ticks = sum(about.get(count, 0) for count in ("ticks", "crit_ticks"))
+            if hits and not ticks:
+                struck[f"{owner}.{ability}.hits"] = hits
+                struck[f"{owner}.{ability}.crits"] = about.get("crits", 0)
+            if ticks:
+                struck[f"{owner}.{ability}.ticks"] = ticks
+    return struck
+
+
 def test_the_default_config_has_no_problems() -> None:
     """What ships is valid."""
     assert get_engine("combat").validate(default_config(NAME)) == []
@@ -127,6 +156,13 @@ def test_the_full_rotation(name: str) -> None:
     theirs = counts(found)
     casts = {key: ours[f"{key}.casts"] for key in theirs}
     assert casts == pytest.approx(theirs, rel=0.01, abs=RARELY)
+    expected = strikes(found)
+    apart = {
+        key: (ours.get(key, 0.0), count)
+        for key, count in expected.items()
+        if abs(ours.get(key, 0.0) - count) > struck_slack(count, found["n"])
+    }
+    assert apart == {}
 
 
 @pytest.mark.parametrize("haste", SHOTS)
