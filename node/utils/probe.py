@@ -118,7 +118,8 @@ class SystemProbe:
 
     def output(self, *command: str) -> str | None:
         """What a command of the system says, None where it is missing or fails."""
-        name = shutil.which(command[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        folders = (os.environ.get("PATH", ""), "/usr/sbin", "/sbin")
+        name = shutil.which(command[0], path=os.pathsep.join(folders))
         if name is None:
             return None
         try:
