@@ -7,7 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+import pytest
+
 from node.engine import results
+from tests.db.schema.machines import register_machine
 from tests.db.schema.pool import call, completed, failed, released, result
 from tests.patience import PATIENCE
 
@@ -432,3 +436,16 @@ def test_two_who_reward_a_job_at_once_reward_it_once(pool: Pool) -> None:
             _wait_until_blocked(pool, waiting)
         assert waiting.result() == 0
     assert pool.scalar("select sum(tasks) from private.unit_tasks") == before + done
+
+
+def test_two_owners_who_register_a_machine_at_once_do_not_both_get_it(pool: Pool) -> None:
+    """The second waits for the first, and is told that the machine is taken."""
+    first, second = pool.user(), pool.user()
+    with ThreadPoolExecutor(1) as threads:
+        with first.connection.transaction():
+            register_machine(first)
+            waiting = threads.submit(register_machine, second, api_key="key 2")
+            _wait_until_blocked(pool, waiting)
+        with pytest.raises(psycopg.Error, match="registered elsewhere"):
+            waiting.result()
+    assert pool.rows("select user_id::text from public.nodes") == [(first.id,)]

@@ -195,6 +195,20 @@ def test_unregistering_releases_leases_and_keeps_credits(pool: Pool) -> None:
     refused("404", call, user.connection, "private.unregister_machine", {"id": "m-1"})
 
 
+def test_an_agent_that_leaves_is_paid_until_then(pool: Pool) -> None:
+    """Its units go with it, the credits of its owner do not."""
+    pool.set_clock(NOON)
+    node = pool.node()
+    key = pool.scalar("select public_key from public.nodes")
+    pool.advance("10 seconds")
+    call(pool.admin, "private.unregister_node", {"public_key": key})
+    assert pool.scalar("select count(*) from public.compute_units") == 0
+    pool.scalar("select private.post_earnings()")
+    earned = node.owner.call("my_earnings")
+    assert earned["ledger"] == earned["total_earnings"] == pytest.approx(0.000222)
+    assert [record["machine"] for record in earned["days"]] == [None]
+
+
 def test_an_agent_shares_its_processor_when_it_is_claimed(pool: Pool) -> None:
     """As many cores as it has workers; a GPU waits for a decision."""
     node = pool.node(total_cores=16, enabled_cores=6, hardware=HARDWARE)
