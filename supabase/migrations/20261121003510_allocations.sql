@@ -310,7 +310,7 @@ $$;
 
 comment on function private.push_settings(uuid) is 'Tells a node what its owner decided.';
 
-create function private.run_allocations(node_id uuid)
+create function private.run_allocations(node_id uuid, is_resumed boolean default false)
 returns void
 language plpgsql
 volatile
@@ -332,8 +332,9 @@ begin
   set
     max_parallel = least(v_cores, nodes.total_cores),
     paused_at = case
-      when v_cores = 0 or v_running > 0 then null
-      else coalesce(nodes.paused_at, private.current_time())
+      when v_cores > 0 and v_running = 0 then coalesce(nodes.paused_at, private.current_time())
+      -- a node that its owner paused as a whole stays so
+      when not run_allocations.is_resumed then nodes.paused_at
     end
   where nodes.id = run_allocations.node_id and nodes.public_key is not null;
   if v_running = 0 then
@@ -343,7 +344,7 @@ begin
 end;
 $$;
 
-comment on function private.run_allocations(uuid) is
+comment on function private.run_allocations(uuid, boolean) is
 'Makes the workers of a node those that the allocations and states of its CPUs allow.';
 
 create function private.fit_allocations()

@@ -96,7 +96,7 @@ begin
     where units.id = v_unit.id
     returning * into strict v_unit;
     perform private.send_command(v_unit, 'resume', '{}');
-    perform private.run_allocations(v_unit.node_id);
+    perform private.run_allocations(v_unit.node_id, true);
   end if;
   return jsonb_build_object(
     'success', true, 'unit_id', v_unit.id, 'status', v_unit.status,
@@ -224,6 +224,7 @@ declare
   v_item record;
   v_unit public.compute_units;
   v_ids uuid[] := array[]::uuid[];
+  v_is_resumed boolean := false;
 begin
   for v_item in
     select items.given, 'compute_units.' || (items.place - 1) as place
@@ -241,8 +242,11 @@ begin
     end if;
     perform private.allocate_unit(v_unit, v_item.given, v_item.place);
     v_ids := v_ids || v_unit.id;
+    -- who withholds a device that rests and shares it again wants it to work
+    v_is_resumed := v_is_resumed
+      or v_unit.status = 'paused' and v_item.given ->> 'is_shared' = 'false';
   end loop;
-  perform private.run_allocations((allocate_units.node).id);
+  perform private.run_allocations((allocate_units.node).id, v_is_resumed);
   return jsonb_build_object(
     'success', true,
     'updated_units', coalesce((

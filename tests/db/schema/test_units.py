@@ -185,6 +185,24 @@ def test_a_device_is_withheld_and_shared(pool: Pool) -> None:
     assert len(node.take()) == 1
 
 
+def test_an_allocation_does_not_wake_a_node_that_is_paused(pool: Pool) -> None:
+    """What its owner paused as a whole rests until they resume it."""
+    user = pool.user()
+    pool.configure(allocation_cooldown="0 seconds")
+    node = pool.node(user)
+    (cpu,) = node.heartbeat()["settings"]["units"]
+    change = {"unit_id": cpu["unit_id"], "allocation": {"cores_allocated": 2}}
+    user.call("update_node_settings", node_id=node.id, paused=True)
+    allocate(user, node.id, change)
+    assert node.heartbeat()["settings"]["paused"] is True
+    user.call("update_node_settings", node_id=node.id, paused=False)
+    user.call("pause_unit", unit_id=cpu["unit_id"])
+    for is_shared in (False, True):
+        assert node.heartbeat()["settings"]["paused"] is not is_shared
+        allocate(user, node.id, {"unit_id": cpu["unit_id"], "is_shared": is_shared})
+    assert node.heartbeat()["settings"]["paused"] is False
+
+
 def test_an_allocation_is_changed_once_in_a_while(pool: Pool) -> None:
     """The refusal says how long to wait, and nothing of the call is done."""
     pool.set_clock(NOON)
