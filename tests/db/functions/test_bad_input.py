@@ -74,6 +74,8 @@ class World:
 
     async def populate(self) -> None:
         """Let everybody come, and the first node take work."""
+        # what cron does is no answer to anybody
+        self.database.connect_as_admin().execute("update cron.job set active = false")
         self.owner, self.stranger = await self._sign_up("ada"), await self._sign_up("eve")
         self.node, self.used_code = await self._node("atlas", self.owner)
         self.other_node, _ = await self._node("boreas", self.stranger)
