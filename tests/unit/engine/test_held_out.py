@@ -13,7 +13,8 @@ from node.engine.configs import default_config
 from tests.unit.engine.fights import run
 from tests.unit.engine.oracles import count_slack, dps, rows
 
-ITERATIONS = 1000
+#: Combustions come in clusters, some fights have many and most have none: their mean needs more
+ITERATIONS = {"fire": 4000, "affliction": 1000, "beast_mastery": 1000}
 ROWS = {row["name"]: row for row in rows("held_out.json")}
 ATTRIBUTE = {"fire": "intellect", "affliction": "intellect", "beast_mastery": "agility"}
 #: there, focus comes back in steps, and what is cast at 37 focus or less a little less often
@@ -39,14 +40,15 @@ def document(row: dict[str, Any]) -> dict[str, Any]:
 def test_the_rotation_does_what_the_oracle_found(name: str) -> None:
     """Mean damage lies within one percent, and so do casts but for what chance makes of few."""
     row = ROWS[name]
-    result = run(document(row), ITERATIONS)
+    iterations = ITERATIONS[row["spec"]]
+    result = run(document(row), iterations)
 
     mean, _ = dps(result)
     assert mean == pytest.approx(row["dps"], rel=0.01)
     apart = {}
     for ability, expected in row["casts"].items():
-        found = int(result["counters"][f"ability.{ability}.casts"]) / ITERATIONS
-        slack = max(count_slack(expected, ITERATIONS, row), STEPPED.get(ability, 0) * expected)
+        found = int(result["counters"][f"ability.{ability}.casts"]) / iterations
+        slack = max(count_slack(expected, iterations, row), STEPPED.get(ability, 0) * expected)
         if abs(found - expected) > slack:
             apart[ability] = (found, expected)
     assert apart == {}
