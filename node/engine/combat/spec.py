@@ -14,6 +14,7 @@ from node.engine.combat.image import Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.kernels.agenda import EMPTY
 from node.engine.combat.modifiers import modify
+from node.engine.combat.script import MAIN
 from node.engine.combat.slates import build_copies, check_slates
 from node.engine.combat.travel import flight
 from node.engine.combat.triggers import build_triggers
@@ -135,6 +136,8 @@ def _build_unit(world: World, unit: Unit) -> None:
     actor, pointer = unit.entity, unit.pointer
     settings = unit.document if unit.pet else player
     reaction = settings.get("reaction_ms", player.get("reaction_ms", 0))
+    if unit.pet and MAIN not in unit.document:
+        reaction = 0  # a look would find nothing, ever
     actor.ints |= {
         at.DECIDE_SLOT: world.timer(at.DECIDE, at.FIRST_DECISION, actor, pointer),
         at.CAST_SLOT: world.timer(at.FINISH_CAST, at.FIRST_DECISION, actor, pointer),

@@ -184,6 +184,28 @@ def test_an_actor_with_a_reaction_time_looks_that_often() -> None:
     assert later["aura.late.uptime_ms"] == 10_000 - 2100
 
 
+def test_looks_that_find_nothing_are_left_out() -> None:
+    """Between two casts, with nothing but a cooldown to wait for, there is one look, not 100."""
+    spell = {"cooldown": {"ms": 10_000}, "effects": []}
+    document = config(60_000, abilities={"spell": spell}, rotation=[{"cast": "spell"}])
+    document["player"]["reaction_ms"] = 100
+    found = counters(document)
+
+    assert found["ability.spell.casts"] == 7
+    assert found["fight.events"] == 7 * 2  # the look that casts, and the one right behind it
+
+
+def test_a_pet_that_only_swings_does_not_look() -> None:
+    """What has no rotation has nothing to decide, whatever its reaction time."""
+    swing = {"name": "bite", "period_ms": 2000, "effects": [strike()]}
+    wolf = {"permanent": True, "reaction_ms": 100, "swing": swing}
+    alone = counters(config(60_000))
+    found = counters(config(60_000, pets={"wolf": wolf}))
+
+    assert found["pet.wolf.bite.hits"] == 31
+    assert found["fight.events"] == alone["fight.events"] + 31
+
+
 def test_a_swing_makes_an_actor_with_a_reaction_time_look() -> None:
     """In the middle of a long reaction time the rotation is read a reaction after a swing."""
     swing = {"name": "swing", "period_ms": 2500, "first_ms": 2500, "effects": []}

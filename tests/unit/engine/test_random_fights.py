@@ -179,6 +179,25 @@ def test_a_run_in_two_parts_is_the_run(chance: random.Random, cut: int) -> None:
     assert results.digest(results.merge(*parts)) == results.digest(found)
 
 
+@many
+@given(RANDOM, st.sampled_from([10, 100, 730]))
+def test_looks_that_are_left_out_would_have_found_nothing(
+    chance: random.Random, reaction: int
+) -> None:
+    """With a clock that ticks every millisecond no look is left out, and nothing else happens."""
+    document = fight(chance)
+    document["player"]["reaction_ms"] = reaction
+    found = counted(simulated(document))
+    tick = {"period_ms": 1, "effects": []}
+    document["spec"]["auras"]["clock"] = {"on": "player", "start": 1, "tick": tick}
+    watched = counted(simulated(document))
+
+    assert watched.pop("fight.events") - found.pop("fight.events") >= found["fight.length_ms"]
+    assert found == {
+        name: value for name, value in watched.items() if not name.startswith("aura.clock.")
+    }
+
+
 @pytest.mark.compiled
 def test_random_fights_are_the_same_with_the_jit_off() -> None:
     """Interpreted, the same code finds the same bits."""

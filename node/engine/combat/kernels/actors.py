@@ -105,13 +105,21 @@ def is_busy(ints: Integers, actor: int) -> bool:
 
 
 @kernel
-def look_later(ints: Integers, actor: int) -> None:
-    """Let an actor with a reaction time that has nothing to do look again after it, once free."""
-    at = ints[NOW] + ints[actor + REACTION]
-    if ints[actor + REACTION] == 0:
+def look_later(ints: Integers, actor: int, quiet: int) -> None:
+    """Let an actor with a reaction time that has nothing to do look again after it, once free.
+
+    The looks that it would have before the moment `quiet` would find nothing either: they are
+    passed over, and the one after them comes when it would have come.
+    """
+    reaction = ints[actor + REACTION]
+    if reaction == 0:
         return
+    at = ints[NOW] + reaction
     if not is_busy(ints, actor):
-        look_at(ints, actor, max(at, free_at(ints, actor)))
+        at = max(at, free_at(ints, actor))
+        if quiet > at:
+            at += (quiet - at + reaction - 1) // reaction * reaction
+        look_at(ints, actor, at)
     elif ints[actor + MULTITASKS]:
         look_at(ints, actor, at)
     elif ints[actor + CASTING] != NOTHING:

@@ -2,7 +2,8 @@
 
 An actor without a reaction time looks again whenever something changes, and when time alone may
 make a line eligible.  One with a reaction time looks at the end of a cast and of its GCD, a
-reaction time after each of its swings, and as long as it finds nothing to do, again and again.
+reaction time after each of its swings, and as long as it finds nothing to do, again and again; of
+these looks only those are carried out before which anything happened that could matter.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ from node.engine.combat.kernels.layout import (
 )
 from node.engine.combat.kernels.lines import choose, is_castable, line_castable_from, value_of
 from node.engine.combat.kernels.log import record
-from node.engine.combat.kernels.waking import next_look
+from node.engine.combat.kernels.waking import next_look, quiet_until
 
 if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
@@ -93,7 +94,7 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     if is_able(ints, actor):
         line = choose(evaluate, ints, reals, sums, actor)
     if line == NOTHING:
-        look_later(ints, actor)
+        look_later(ints, actor, quiet_until(ints, reals, actor))
         if ints[actor + REACTION] == 0 and is_able(ints, actor):
             schedule(ints, ints[actor + DECIDE_SLOT], next_look(evaluate, ints, reals, actor))
         return
@@ -104,7 +105,7 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
             ints[actor + QUEUED] = line
             ints[actor + QUEUED_TARGET] = ints[TARGET]
             schedule(ints, ints[actor + QUEUE_SLOT], at)
-            look_later(ints, actor)
+            look_later(ints, actor, ints[NOW])
             return
     perform(evaluate, ints, reals, sums, actor, line)
 

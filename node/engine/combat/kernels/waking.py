@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.actions import affordable_at
 from node.engine.combat.kernels.actors import is_busy
+from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event
 from node.engine.combat.kernels.cooldowns import charge_ready_at
 from node.engine.combat.kernels.jit import apart, kernel, rare
 from node.engine.combat.kernels.layout import (
@@ -15,6 +16,7 @@ from node.engine.combat.kernels.layout import (
     AT_MAIN,
     CALL,
     CAST,
+    CHANGED,
     CONTROL,
     END,
     END_LINE,
@@ -35,6 +37,8 @@ from node.engine.combat.kernels.layout import (
     PARTS,
     POOL,
     POSITION,
+    QUEUE_WINDOW,
+    REACTION,
     SCHEDULE,
     STRICT_SEQUENCE,
     TARGET,
@@ -91,6 +95,37 @@ def next_look(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> i
                 return wake
             line = ints[line - LINE_SIZE + JUMP]
     return wake
+
+
+@kernel
+def quiet_until(ints: Integers, reals: Reals, actor: int) -> int:
+    """Give a moment before which an actor with a reaction time finds nothing to do, or now.
+
+    Until the next event only time goes by, and that does not bring what costs or cooldowns hold
+    back.  Events of one moment keep their order: none lies between this look and those left out.
+    """
+    quiet = next_event(ints) >> TIME_SHIFT
+    is_soon = quiet <= ints[NOW] + ints[actor + REACTION]
+    if is_soon or ints[actor + REACTION] == 0 or is_busy(ints, actor):
+        return ints[NOW]
+    return held_until(ints, reals, actor, quiet)
+
+
+@apart
+def held_until(ints: Integers, reals: Reals, actor: int, quiet: int) -> int:
+    """Give a moment, at most `quiet`, before which costs or cooldowns hold back every line."""
+    if ints[CHANGED] or ints[actor + CONTROL] != NOTHING:
+        return ints[NOW]
+    for line in range(ints[actor + FIRST_LINE], ints[actor + END_LINE], LINE_SIZE):
+        if ints[line + OPERATION] != CAST:
+            return ints[NOW]
+        ability = ints[line + LINE_OBJECT]
+        at = line_castable_from(ints, reals, actor, line) - ints[actor + QUEUE_WINDOW]
+        # division may have moved the moment, by less than a millisecond
+        quiet = min(quiet, max(at, affordable_at(ints, reals, ability) - 1))
+        if quiet <= ints[NOW] + ints[actor + REACTION]:
+            return ints[NOW]
+    return quiet
 
 
 @kernel
