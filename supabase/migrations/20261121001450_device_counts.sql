@@ -9,8 +9,8 @@
 -- a row to private.device_moves instead and waits for nobody: "readers whose cutoff lies in
 -- [since, until) add these figures". A heartbeat at b of a device last seen at a adds the device to
 -- readers with cutoffs in [a, b), that is, to nobody unless it was stale. A new device is added
--- before b, a removed one is subtracted before a. Every second somebody folds the moves into the
--- seconds: + at until, - at since.
+-- before b, a removed one is subtracted before a. Five times a second somebody folds the moves into
+-- the seconds: + at until, - at since.
 --
 -- The invariant, of every snapshot, because a device and its move are written by one transaction,
 -- and a fold deletes the moves that it adds to the seconds:
@@ -247,7 +247,7 @@ begin
   -- with one snapshot for the whole transaction, another fold in between would be an error
   if exists (
     select from private.device_folds as folds
-    where folds.folded_at not between v_now - interval '1 second' and v_now
+    where folds.folded_at not between v_now - interval '200 milliseconds' and v_now
   )
   and current_setting('transaction_isolation') = 'read committed'
   then
@@ -257,7 +257,7 @@ end;
 $$;
 
 comment on function private.fold_sometimes() is
-'Folds moves of devices unless somebody did so within a second.';
+'Folds moves of devices unless somebody did so within a fifth of a second.';
 
 create function private.recount_devices()
 returns bigint
