@@ -1,5 +1,5 @@
 begin;
-select plan(7);
+select plan(11);
 select tests.set_stage();
 
 select tests.be_user('ann');
@@ -25,9 +25,22 @@ select throws_ok($$
   )
   values (tests.id('bob'), 'Box', 'desktop', 16, 8, 1000)
 $$, '42501', null, 'nobody adds a device for another');
-select throws_ok($$
-  update public.compute_devices set ram_gb = 1000000 where id = tests.id('ann''s device')
-$$, '23514', null, 'a device is believable');
+select throws_ok(
+  format(
+    'update public.compute_devices set %I = %L where id = tests.id(''ann''''s device'')',
+    lies.field, lies.value
+  ),
+  '23514',
+  format('value for domain private.%s violates check constraint "%s"', lies.domain, lies.fact),
+  format('%s of a device is believable', lies.field)
+)
+from (values
+  ('device_name', '', 'device_name', 'device_name_is_short'),
+  ('device_type', 'toaster', 'device_type', 'device_type_is_known'),
+  ('ram_gb', '1000000', 'memory_gb', 'memory_is_believable'),
+  ('cpu_cores', '-1', 'core_count', 'cores_are_believable'),
+  ('storage_gb', '20000000', 'storage_gb', 'storage_is_believable')
+) as lies (field, value, domain, fact);
 select is_empty($$
   delete from public.compute_devices where node_id is not null returning id
 $$, 'a device that a node keeps is the node''s');

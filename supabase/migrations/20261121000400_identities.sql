@@ -28,14 +28,16 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_user_id uuid := auth.uid();
 begin
   if auth.jwt() ? 'node_id' then
     perform private.refuse(403, 'FORBIDDEN', 'Only a signed-in user may do this, not a node.');
   end if;
-  if auth.uid() is null then
+  if v_user_id is null then
     perform private.refuse(401, 'UNAUTHORIZED', 'Sign in first.');
   end if;
-  return auth.uid();
+  return v_user_id;
 end;
 $$;
 

@@ -39,12 +39,14 @@ language plpgsql
 stable
 set search_path = ''
 as $$
-declare
-  v_period interval;
 begin
-  select device_heartbeat_period into strict v_period from private.settings;
-  return to_jsonb(device_answer.device)
-    || jsonb_build_object('heartbeat_seconds', extract(epoch from v_period)::integer);
+  return (
+    select
+      to_jsonb(device_answer.device) || jsonb_build_object(
+        'heartbeat_seconds', extract(epoch from settings.device_heartbeat_period)::integer
+      )
+    from private.settings
+  );
 end;
 $$;
 
@@ -211,8 +213,9 @@ declare
 begin
   -- a heartbeat that a crash of the server takes with it is not worth a wait for the disk
   perform set_config('synchronous_commit', 'off', true);
+  -- whatever is later than now is brought back to now
   update public.compute_devices as devices
-  set is_active = true, last_seen = private.current_time()
+  set is_active = true, last_seen = 'infinity'
   where devices.id = device_heartbeat.device_id
     and devices.user_id = v_user_id
     and devices.node_id is null
@@ -220,7 +223,7 @@ begin
   if not found then
     perform private.refuse_device(v_user_id, device_heartbeat.device_id);
   end if;
-  perform private.fold_sometimes();
+  perform private.fold_sometimes(v_device.updated_at);
   return private.device_answer(v_device);
 end;
 $$;

@@ -44,8 +44,7 @@ create table private.device_moves (
   storage_gb numeric not null,
   compute_score numeric not null,
   -- all that a reader asks of a move, so that it looks up none that does not concern it
-  primary key (written_by, since, until, id),
-  constraint a_move_spans_time check (since < until)
+  primary key (written_by, since, until, id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 alter table private.device_moves enable row level security;
@@ -235,19 +234,18 @@ comment on function private.fold_device_moves(integer) is
 'Folds so many moves into device_seconds, the oldest first, unless somebody is at it. Waits for '
 'nobody. Run by heartbeats of devices, and by cron job simpool_deactivate_stale_devices.';
 
-create function private.fold_sometimes()
+create function private.fold_sometimes(now timestamptz)
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
-declare
-  v_now timestamptz := private.current_time();
 begin
   -- with one snapshot for the whole transaction, another fold in between would be an error
   if exists (
     select from private.device_folds as folds
-    where folds.folded_at not between v_now - interval '200 milliseconds' and v_now
+    where folds.folded_at
+      not between fold_sometimes.now - interval '200 milliseconds' and fold_sometimes.now
   )
   and current_setting('transaction_isolation') = 'read committed'
   then
@@ -256,7 +254,7 @@ begin
 end;
 $$;
 
-comment on function private.fold_sometimes() is
+comment on function private.fold_sometimes(timestamptz) is
 'Folds moves of devices unless somebody did so within a fifth of a second.';
 
 create function private.recount_devices()
