@@ -25,16 +25,18 @@ select throws_ok($$
   )
   values (tests.id('bob'), 'Box', 'desktop', 16, 8, 1000)
 $$, '42501', null, 'nobody adds a device for another');
-select throws_ok(
-  format(
-    'update public.compute_devices set %I = %L where id = tests.id(''ann''''s device'')',
-    lies.field, lies.value
-  ),
-  '23514',
-  format('value for domain private.%s violates check constraint "%s"', lies.domain, lies.fact),
-  format('%s of a device is believable', lies.field)
-)
-from (values
+select
+  throws_ok(
+    format(
+      'update public.compute_devices set %I = %L where id = tests.id(''ann''''s device'')',
+      lies.field, lies.value
+    ),
+    '23514',
+    format('value for domain private.%s violates check constraint "%s"', lies.domain, lies.fact),
+    format('%s of a device is believable', lies.field)
+  )
+from (
+  values
   ('device_name', '', 'device_name', 'device_name_is_short'),
   ('device_type', 'toaster', 'device_type', 'device_type_is_known'),
   ('ram_gb', '1000000', 'memory_gb', 'memory_is_believable'),
