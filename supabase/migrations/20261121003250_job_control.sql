@@ -23,6 +23,23 @@ $$;
 comment on function private.require_own_job(uuid) is
 'The caller''s job; another user''s is as absent as one that never was.';
 
+create function private.hold_own_job(id uuid)
+returns public.sim_jobs
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  -- nobody waits for, or holds, a job that is not theirs
+  perform private.require_own_job(hold_own_job.id);
+  perform private.hold_job(hold_own_job.id);
+  return private.require_own_job(hold_own_job.id);
+end;
+$$;
+
+comment on function private.hold_own_job(uuid) is
+'Waits until nobody else has the caller''s job, keeps it, and answers it as it is then.';
+
 create function private.cancel_job(id uuid)
 returns jsonb
 language plpgsql
@@ -37,11 +54,8 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
-  v_job public.sim_jobs;
+  v_job constant public.sim_jobs := private.hold_own_job(cancel_job.id);
 begin
-  perform private.require_own_job(cancel_job.id);
-  perform private.hold_job(cancel_job.id);
-  v_job := private.require_own_job(cancel_job.id);
   if v_job.status in ('completed', 'failed') then
     perform private.refuse(
       409, 'CONFLICT', format('The job is %s already.', v_job.status),
@@ -81,11 +95,8 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_job public.sim_jobs;
+  v_job constant public.sim_jobs := private.hold_own_job(hold_live_job.id);
 begin
-  perform private.require_own_job(hold_live_job.id);
-  perform private.hold_job(hold_live_job.id);
-  v_job := private.require_own_job(hold_live_job.id);
   if v_job.status not in ('pending', 'running') then
     perform private.refuse(
       409, 'CONFLICT', format('The job is %s already.', v_job.status),
@@ -205,11 +216,8 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
-  v_job public.sim_jobs;
+  v_job constant public.sim_jobs := private.hold_own_job(retry_job.id);
 begin
-  perform private.require_own_job(retry_job.id);
-  perform private.hold_job(retry_job.id);
-  v_job := private.require_own_job(retry_job.id);
   -- a call whose answer was lost is sent again
   if v_job.status in ('pending', 'running') and v_job.retried_at is not null then
     return private.describe_progress(v_job);
