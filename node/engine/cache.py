@@ -1,26 +1,30 @@
 """Where compiled kernels are kept.
 
-numba's disk cache can crash processes that write it at the same time, and its index does not notice
-a change in a module that a cached function calls.  So every process takes a directory that no other
-process holds, below one named by the digest of the engine's sources, and fills it with what the
-directories beside it hold already.
+Every process takes a directory that no other process holds, below one named by the digest of the
+engine's sources and of what compiles them.  It writes only there, each file at once and with the
+digest of its content, and reads what the directories beside it hold as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import logging
 import os
 import shutil
 import sys
-from contextlib import suppress
+import tempfile
 from itertools import count
 from pathlib import Path
-from typing import Any
 
+MOST_FILES = 64  #: of a directory; the oldest go
+_DIGEST_SIZE = hashlib.sha256().digest_size
 _KERNELS = Path(__file__).parent
+_LOCK = "lock"
 _held: dict[Path, int] = {}
 _taken: dict[Path, Path] = {}
+_used: list[Path] = []  #: the directory of the last path, if any
+logger = logging.getLogger(__name__)
 
 
 def configure_cache(path: Path) -> Path:
@@ -32,17 +36,8 @@ def configure_cache(path: Path) -> Path:
     path = Path(path).resolve()
     if path not in _taken:
         _taken[path] = _take(path)
-        _set_numba_directory(_taken[path])
+    _used[:] = [_taken[path]]
     return _taken[path]
-
-
-def _set_numba_directory(directory: Path) -> None:
-    # imported here because it takes a second that commands without an engine need not wait for;
-    # not set by its environment variable because child processes would inherit that
-    from numba import config  # noqa: PLC0415
-
-    settings: Any = config
-    settings.CACHE_DIR = str(directory)
 
 
 def _take(path: Path) -> Path:
@@ -51,26 +46,48 @@ def _take(path: Path) -> Path:
     directories = (version / str(number) for number in count())
     directory, lock = next((d, lock) for d in directories if (lock := _locked(d)) is not None)
     _held[path] = lock
-    _adopt_siblings(directory)
     return directory
 
 
-def _adopt_siblings(directory: Path) -> None:
-    """Start with what other processes have compiled: numba replaces each file as a whole."""
-    for sibling in sorted(directory.parent.iterdir()):
-        for source in sibling.glob("*/*.nb*"):
-            target = directory / source.relative_to(sibling)
-            if not target.exists():
-                _copy(source, target)
+def kept(name: str) -> bytes | None:
+    """Give what this or another process has kept under a name, None when there is nothing whole."""
+    for own in _used:
+        for directory in (own, *sorted(own.parent.glob("*"))):
+            if (content := _whole(directory / name)) is not None:
+                return content
+    return None
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    partial = target.with_suffix(".partial")
-    # the other process may drop the file meanwhile: then it is compiled here
-    with suppress(FileNotFoundError):
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+def _whole(file: Path) -> bytes | None:
+    try:
+        text = file.read_bytes()
+    except OSError:  # it is not there, or no more
+        return None
+    digest, content = text[:_DIGEST_SIZE], text[_DIGEST_SIZE:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
+def keep(name: str, content: bytes) -> None:
+    """Keep something under a name, if there is a directory for it and room on the disk."""
+    for own in _used:
+        partial = None
+        try:
+            with tempfile.NamedTemporaryFile(dir=own, delete=False) as file:  # 0600
+                partial = Path(file.name)
+                file.write(hashlib.sha256(content).digest() + content)
+            partial.replace(own / name)
+            _drop_oldest(own)
+        except OSError as error:
+            logger.warning("Compiled code could not be kept: %s", error)
+            if partial is not None:
+                partial.unlink(missing_ok=True)
+
+
+def _drop_oldest(directory: Path) -> None:
+    files = [file for file in directory.iterdir() if file.name != _LOCK]
+    files.sort(key=lambda file: file.stat().st_mtime_ns)
+    for file in files[:-MOST_FILES]:
+        file.unlink()
 
 
 def sources_digest() -> str:
@@ -94,7 +111,7 @@ def _drop_other_versions(version: Path) -> None:
 def _locked(directory: Path) -> int | None:
     """Hold a directory until this process ends, or give None where another one does."""
     directory.mkdir(parents=True, exist_ok=True)
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(lock)
     except OSError:

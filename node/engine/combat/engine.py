@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from node.engine import results
@@ -14,8 +12,7 @@ from node.engine.combat import rotation
 from node.engine.combat.counters import Counters, names
 from node.engine.combat.fights import LARGEST_SLICE, CombatPlan, Fights
 from node.engine.combat.journal import replay
-from node.engine.combat.kernels.fight import simulate
-from node.engine.combat.kernels.jit import SIMULATE, entry
+from node.engine.combat.loop import event_loop
 from node.engine.combat.native import compiled
 from node.engine.combat.schema import CONFIG
 from node.engine.combat.shapes import Report
@@ -34,7 +31,6 @@ NAME = "combat"
 VERSION = "0.3.0"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
-_compiling = threading.Lock()
 
 
 class CombatEngine:
@@ -94,7 +90,7 @@ class CombatEngine:
         return CombatPlan(
             ints,
             reals,
-            kernel(),
+            event_loop(),
             compiled(world.code.roots),
             Counters(world, program.lines),
             names(world, program.lines),
@@ -151,17 +147,6 @@ class CombatEngine:
             self.run(plan, 1, done, LARGEST_SLICE, lambda: False)
             done += LARGEST_SLICE
         return done / elapsed
-
-
-def kernel() -> Callable[..., int]:
-    """Compile the event loop, or load it from the cache, once for all threads."""
-    with _compiling:
-        return _kernel()
-
-
-@cache
-def _kernel() -> Callable[..., int]:
-    return entry(SIMULATE, simulate)
 
 
 def create() -> CombatEngine:

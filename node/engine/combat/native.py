@@ -6,7 +6,7 @@ expressions of a long rotation, and this takes a few hundredths of one.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding as llvm
@@ -14,8 +14,10 @@ from numba.core.types import WrapperAddressProtocol
 
 from node.engine.combat.emission import emit
 from node.engine.combat.interpretation import interpreter
-from node.engine.combat.kernels.jit import ASK, EVALUATE, columns_type, entry, is_compiling
+from node.engine.combat.kernels.jit import EVALUATE, columns_type, is_compiling
 from node.engine.combat.kernels.questions import ask
+from node.engine.combat.loop import address_of_ask
+from node.engine.combat.machine import AT_ONCE, BARELY, Code, object_of, optimise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ def compiled(roots: Sequence[Node]) -> Evaluate:
     """Compile expressions; the same code is compiled once."""
     if not is_compiling():
         return interpreter(roots, ask)
-    evaluate: Evaluate = _compiled(emit(roots, columns_type(), _address_of_ask()))
+    evaluate: Evaluate = _compiled(emit(roots, columns_type(), address_of_ask()))
     return evaluate
 
 
@@ -46,37 +48,14 @@ class _Function(WrapperAddressProtocol):
 
     def __init__(self, code: str) -> None:
         module = llvm.parse_assembly(code)
-        machine = _machine(1 if len(code) < _LARGE else 0)
-        tuning = llvm.create_pipeline_tuning_options(speed_level=1)
-        builder = llvm.create_pass_builder(machine, tuning)
-        builder.getModulePassManager().run(module, builder)
-        self._engine = llvm.create_mcjit_compiler(module, machine)
-        self._engine.finalize_object()
-        self._address = self._engine.get_function_address("evaluate")
+        effort = AT_ONCE if len(code) < _LARGE else BARELY
+        optimise(module, AT_ONCE)
+        self._code = Code(object_of(module, effort))
+        self._address = self._code.address("evaluate")
 
     def __wrapper_address__(self) -> int:
-        return int(self._address)
+        return self._address
 
     def signature(self) -> Any:
         """Give the type that kernels call it by."""
         return EVALUATE
-
-
-def _machine(optimisation: int) -> Any:
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    features = llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=features,
-        opt=optimisation,
-        jit=True,
-        codemodel="jitdefault",
-    )
-
-
-@cache
-def _address_of_ask() -> int:
-    function: Any = entry(ASK, ask)
-    compilation = function.get_compile_result(ASK)
-    name = compilation.fndesc.llvm_cfunc_wrapper_name
-    return int(compilation.library.get_pointer_to_function(name))

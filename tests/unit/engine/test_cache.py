@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from node.engine import cache
 
@@ -63,11 +68,78 @@ def test_a_process_keeps_what_it_has_taken(tmp_path: Path) -> None:
     """Configuring the same path again gives the same directory."""
     program = (
         "import sys; from pathlib import Path; from node.engine import configure_cache as take; "
-        "path = Path(sys.argv[1]); assert take(path) == take(path); "
-        "import numba; assert numba.config.CACHE_DIR == str(take(path))"
+        "path = Path(sys.argv[1]); assert take(path) == take(path)"
     )
 
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=True)
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use a directory of this test's own, and another one beside it."""
+    own = tmp_path / "0"
+    own.mkdir()
+    (tmp_path / "1").mkdir()
+    monkeypatch.setattr(cache, "_used", [own])
+    return own
+
+
+def test_what_is_kept_is_found_again(directory: Path) -> None:
+    """Code is found by its name, and only its owner may read it."""
+    cache.keep("code.o", b"machine code")
+
+    assert cache.kept("code.o") == b"machine code"
+    assert cache.kept("other.o") is None
+    assert (directory / "code.o").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_others_have_kept_is_found(directory: Path) -> None:
+    """A process reads what the directories beside its own hold."""
+    cache.keep("code.o", b"machine code")
+    (directory / "code.o").rename(directory.parent / "1" / "code.o")
+
+    assert cache.kept("code.o") == b"machine code"
+
+
+def test_what_is_damaged_is_not_used(directory: Path) -> None:
+    """A file that is not as it was written counts for nothing."""
+    cache.keep("code.o", b"machine code")
+    whole = (directory / "code.o").read_bytes()
+
+    for damaged in (whole[:-1], whole[:-1] + b"?", b""):
+        (directory / "code.o").write_bytes(damaged)
+        assert cache.kept("code.o") is None
+
+
+def test_the_oldest_files_go(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory does not grow without end, and its lock stays."""
+    monkeypatch.setattr(cache, "MOST_FILES", 2)
+    (directory / "lock").touch()
+    for age, name in ((3, "first"), (2, "second")):
+        cache.keep(name, b"code")
+        os.utime(directory / name, (time.time() - age, time.time() - age))
+
+    cache.keep("third", b"code")
+
+    assert {file.name for file in directory.iterdir()} == {"lock", "second", "third"}
+
+
+def test_a_full_disk_is_no_failure(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be kept is told, and compiled again another time."""
+    shutil.rmtree(directory)
+
+    cache.keep("code.o", b"machine code")
+
+    assert "could not be kept" in caplog.text
+
+
+def test_without_a_directory_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was given no path compiles for itself."""
+    monkeypatch.setattr(cache, "_used", [])
+
+    cache.keep("code.o", b"machine code")
+
+    assert cache.kept("code.o") is None
 
 
 def test_importing_the_seam_does_not_load_the_compiler() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from numba import config, float64, int64, njit, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
@@ -39,7 +41,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "_nrt": False}
 _njit: Any = njit  # its stubs do not know every option
 #: Bytes of bytecode of the largest kernel that is always put in place of its calls: the few larger
-#: ones, inlined as well, take compiling from half a minute to a minute and a half.
+#: ones, inlined as well, make much more code and no faster one.
 _LARGEST_INLINED = 700
 _INNER: dict[str, Any] = {
     "no_cpython_wrapper": True,
@@ -100,13 +102,58 @@ def rare(function: Function) -> Function:
 
 
 def entry(signature: Any, function: Function) -> Function:
-    """Compile a function now, or load it from the disk cache of this process."""
-    return cast("Function", _njit(signature, cache=_on_disk(), **_OPTIONS)(function))
+    """Compile a function now, in the way of numba."""
+    return cast("Function", _njit(signature, **_OPTIONS)(function))
+
+
+def lowered(signature: Any, function: Callable[..., Any]) -> tuple[str, str]:
+    """Give the LLVM name and code of a function and all that it calls, neither optimised.
+
+    numba would optimise every function with all that it calls, and turn it into machine code, only
+    to do it again for those who call it: ten times the work, and code is then the worse for it.
+    """
+    codegen = cpu_target.target_context.codegen()
+    with global_compiler_lock:
+        codegen._library_class, codegen.set_env = _Lowered, _leave_alone  # noqa: SLF001
+        try:
+            compiled: Any = _njit(signature, **_INNER, **_OPTIONS)(function)
+        finally:
+            del codegen._library_class, codegen.set_env  # noqa: SLF001
+        compilation = compiled.get_compile_result(signature)
+        return compilation.fndesc.llvm_func_name, compilation.library.get_llvm_str()
+
+
+class _Lowered(JITCodeLibrary):
+    """Functions as numba lowers them."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout  # noqa: SLF001
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to whoever has everything."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, _name: str) -> int:
+        """Give no address, as there is no machine code."""
+        if not self._finalized:
+            self.finalize()  # type: ignore[no-untyped-call]
+        return 0
+
+
+def _leave_alone(_name: str, _environment: Any) -> None:
+    """Set no address in machine code that is not there."""
 
 
 def is_compiling() -> bool:
     """Tell whether the JIT is on."""
     return not getattr(config, "DISABLE_JIT", 0)
+
+
+def is_checked() -> bool:
+    """Tell whether accesses are checked: by Python, or in compiled code."""
+    return _CHECKED
 
 
 def columns_type() -> str:
@@ -118,8 +165,3 @@ def columns_type() -> str:
 #: look at its sign and at the length of the array, and a call passes one word for an array and
 #: not seven: kernels are a quarter faster, and sooner compiled.
 columns: Any = kernel(_whole) if _CHECKED else _first_column
-
-
-def _on_disk() -> bool:
-    # what is on disk does not tell whether its accesses are checked
-    return not _CHECKED and bool(getattr(config, "CACHE_DIR", ""))

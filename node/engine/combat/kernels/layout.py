@@ -1,9 +1,13 @@
 """The columns behind the offset of an entity, per kind and array.
 
 Times are milliseconds, damage and resources thousandths, chances and bonuses fractions.
+
+A column that no kernel writes is a fact: kernels only read it.
 """
 
 from __future__ import annotations
+
+from node.engine.combat.kernels.facts import fact
 
 NEVER = (1 << 62) - 1  #: later than any time, and a time can still be added to it
 NOTHING = 0  #: no entity: offset 0 is the fight
@@ -17,69 +21,69 @@ LENGTH = 1
 SEED = 2
 ITERATION = 3
 WRITES = 4  #: how often the agenda was written
-AGENDA = 5  #: offset of the agenda's tree
-LEAVES = 6
-FIRST_SLOT = 7
-PENDING = 8  #: offset of the lowest frame of what is being carried out
+AGENDA = fact(5)  #: offset of the agenda's tree
+LEAVES = fact(6)
+FIRST_SLOT = fact(7)
+PENDING = fact(8)  #: offset of the lowest frame of what is being carried out
 DEPTH = 9  #: how many frames lie on it
 FRAME = 10  #: offset of the frame whose turn it is
 CHANGED = 11  #: whether something happened that a condition may ask about
 FAILURE = 12
 FAILED_AT = 13
 DAMAGE_DONE = 14
-TARGETS = 15
-PLAYER = 16
-LENGTH_STREAM = 17
-MEAN_LENGTH = 18
+TARGETS = fact(15)
+PLAYER = fact(16)
+LENGTH_STREAM = fact(17)
+MEAN_LENGTH = fact(18)
 LAST_ACTION_AT = 19
 ACTIONS_AT_ONCE = 20
-FIRST_WATCHER = 21  #: links to the actors who look again whenever something changes
-END_WATCHER = 22
-FIRST_ABILITY = 23
-END_ABILITY = 24
-FIRST_AURA = 25
-END_AURA = 26
-FIRST_RESOURCE = 27
-END_RESOURCE = 28
-FIRST_ACTOR = 29
-END_ACTOR = 30
-CHANGEABLE_END = 31  #: what lies before this offset is fresh in every fight
-FIRST_STATE = 46  #: and what the rotations remember
+FIRST_WATCHER = fact(21)  #: links to the actors who look again whenever something changes
+END_WATCHER = fact(22)
+FIRST_ABILITY = fact(23)
+END_ABILITY = fact(24)
+FIRST_AURA = fact(25)
+END_AURA = fact(26)
+FIRST_RESOURCE = fact(27)
+END_RESOURCE = fact(28)
+FIRST_ACTOR = fact(29)
+END_ACTOR = fact(30)
+CHANGEABLE_END = fact(31)  #: what lies before this offset is fresh in every fight
+FIRST_STATE = fact(46)  #: and what the rotations remember
 END_STATE = 47
-LAST_ROW = 32  #: of every tally: what more targets than rows suffer is counted together
+LAST_ROW = fact(32)  #: of every tally: what more targets than rows suffer is counted together
 BUCKET = 33  #: where the damage of this part of the fight is added up
 BUCKET_ENDS = 34
-BUCKET_MS = 35
-LAST_BUCKET = 36
+BUCKET_MS = fact(35)
+LAST_BUCKET = fact(36)
 DAMAGE_BOOKED = 37  #: how much of the damage done is in a bucket
 LOG = 38  #: where the next record of the combat log goes, NOTHING when none is kept
 LOG_END = 39
-OPENING = 40  #: when the precombat begins, before 0; 0 without one
-OPENER_SLOT = 41
-KEEPS_HEALTH = 44  #: whether each enemy has health of its own
+OPENING = fact(40)  #: when the precombat begins, before 0; 0 without one
+OPENER_SLOT = fact(41)
+KEEPS_HEALTH = fact(44)  #: whether each enemy has health of its own
 SOMEBODY_DIED = 45
-ENDS_WITH_DEATH = 48  #: whether the fight is over when the main target has no health left
-HAPPENING_SLOT = 49
+ENDS_WITH_DEATH = fact(48)  #: whether the fight is over when the main target has no health left
+HAPPENING_SLOT = fact(49)
 NEXT_HAPPENING = 50  #: what befalls the fight next
-END_HAPPENING = 51
+END_HAPPENING = fact(51)
 TARGETS_THERE = 52
-FIRST_TARGET_NUMBER = 53  #: links to the numbers that every target has of its own
-END_TARGET_NUMBER = 54
+FIRST_TARGET_NUMBER = fact(53)  #: links to the numbers that every target has of its own
+END_TARGET_NUMBER = fact(54)
 NEXT_OPENER = 42  #: the line of the precombat whose time comes next
-END_OPENER = 43
+END_OPENER = fact(43)
 TARGET = 64  #: number of the target in question, the first is 0
-MAIN_TARGET = 65  #: of the player when nothing is carried out
-FIRST_TARGET = 66
-STAGE = 67  #: ears that hear of the fight itself
-START_BUNDLE = 68
+MAIN_TARGET = fact(65)  #: of the player when nothing is carried out
+FIRST_TARGET = fact(66)
+STAGE = fact(67)  #: ears that hear of the fight itself
+START_BUNDLE = fact(68)
 STEPS = 69  #: how many frames were begun
-LATER = 70  #: what is carried out later, the next at the end
+LATER = fact(70)  #: what is carried out later, the next at the end
 LATER_COUNT = 71
-LATER_SLOT = 72
-START_SLOT = 73
-BEAT_STREAM = 74  #: NOTHING when everything reaches pets at once
+LATER_SLOT = fact(72)
+START_SLOT = fact(73)
+BEAT_STREAM = fact(74)  #: NOTHING when everything reaches pets at once
 # reals:
-LENGTH_VARIATION = 1
+LENGTH_VARIATION = fact(1)
 BEAT_ROLL = 2  #: where in its period the clock of pets stands at 0
 # sums:
 EVENTS = 0
@@ -96,63 +100,63 @@ ARMOR_FACTOR = 0
 TARGET_SIZE = 5
 
 # What befalls a fight. ints:
-HAPPENS_AT = 0
-HAPPENS = 1
-HAPPENS_TO = 2  #: the number of an enemy, or how long the player moves
-HAPPENS_UNTIL = 3
-HAPPENS_HEALTH = 4
+HAPPENS_AT = fact(0)
+HAPPENS = fact(1)
+HAPPENS_TO = fact(2)  #: the number of an enemy, or how long the player moves
+HAPPENS_UNTIL = fact(3)
+HAPPENS_HEALTH = fact(4)
 HAPPENING_SIZE = 5
 DEPARTURE, ARRIVAL, MOVEMENT = range(3)
 
 # Who acts: the player, a pet, or one copy of a pet. ints:
 ACTIVE = 0
-SWING_SLOT = 1
-SWING_MS = 2
-SWING_BUNDLE = 3
+SWING_SLOT = fact(1)
+SWING_MS = fact(2)
+SWING_BUNDLE = fact(3)
 SWING_AT = 4
-DESPAWN_SLOT = 5
+DESPAWN_SLOT = fact(5)
 DESPAWN_AT = 6
 ARRIVED = 7
-FIRST_SWING = 8
-DECIDE_SLOT = 9
-CAST_SLOT = 10
-FIRST_LINE = 11
-END_LINE = 12
+FIRST_SWING = fact(8)
+DECIDE_SLOT = fact(9)
+CAST_SLOT = fact(10)
+FIRST_LINE = fact(11)
+END_LINE = fact(12)
 GCD_ENDS = 13
-GCD_FLOOR = 14
+GCD_FLOOR = fact(14)
 CAST_ENDS = 15
 CASTING = 16
-FIRST_OWN_ABILITY = 18
-END_OWN_ABILITY = 19
-FIRST_OWN_RESOURCE = 20
-END_OWN_RESOURCE = 21
-FIRST_OFF_GCD = 22  #: links to the abilities of the rotation that ignore the GCD
-END_OFF_GCD = 23
-REACTION = 24  #: 0: looks at once at all that changes; else how long it takes to look again
-QUEUE_WINDOW = 25  #: how long before it is ready an ability may be chosen
-QUEUE_SLOT = 26
+FIRST_OWN_ABILITY = fact(18)
+END_OWN_ABILITY = fact(19)
+FIRST_OWN_RESOURCE = fact(20)
+END_OWN_RESOURCE = fact(21)
+FIRST_OFF_GCD = fact(22)  #: links to the abilities of the rotation that ignore the GCD
+END_OFF_GCD = fact(23)
+REACTION = fact(24)  #: 0: looks at once at all that changes; else how long it takes to look again
+QUEUE_WINDOW = fact(25)  #: how long before it is ready an ability may be chosen
+QUEUE_SLOT = fact(26)
 QUEUED = 27  #: the line whose ability waits to be ready
 LOOKS_AT = 28  #: when it looks again, if it does not look at once
-COPIES = 29  #: of the first copy: how many there are, one behind the other
-FIRST_LOOK = 30  #: how long after its arrival it acts
+COPIES = fact(29)  #: of the first copy: how many there are, one behind the other
+FIRST_LOOK = fact(30)  #: how long after its arrival it acts
 CONTROL = 48  #: the line that it keeps to, NOTHING when it looks at all
 WAITS_UNTIL = 49
 MOVES_UNTIL = 50
-MULTITASKS = 51  #: whether it may do something while casting
+MULTITASKS = fact(51)  #: whether it may do something while casting
 CAST_TARGET = 52
 QUEUED_TARGET = 53
-ACTS_IN_GCD = 54  #: whether lines that are no casts have to be looked at while the GCD runs
+ACTS_IN_GCD = fact(54)  #: whether lines that are no casts have to be looked at while the GCD runs
 CHANNEL_TARGET = 55
-KEEPS_SWING = 31  #: whether a change of speed counts from the next swing on
-BEAT_SLOT = 32
-BEAT_MS = 33  #: how often changes of the owner reach a pet; 0: at once
-FIRST_LATE = 34  #: links to the modifiers that reach it late, and their stats
-END_LATE = 35
+KEEPS_SWING = fact(31)  #: whether a change of speed counts from the next swing on
+BEAT_SLOT = fact(32)
+BEAT_MS = fact(33)  #: how often changes of the owner reach a pet; 0: at once
+FIRST_LATE = fact(34)  #: links to the modifiers that reach it late, and their stats
+END_LATE = fact(35)
 LAST_CAST = 36
 LAST_GCD_CASTS = 37  #: the last ability on the GCD, the one before, ...
 GCD_HISTORY = 4
 CHANNELING = 41
-CHANNEL_SLOT = 42
+CHANNEL_SLOT = fact(42)
 CHANNEL_PERIOD = 43
 CHANNEL_DONE = 44  #: ticks
 CHANNEL_TICK_AT = 45
@@ -174,44 +178,44 @@ SUMMONS = 1
 ACTOR_SIZE = 60
 
 # What hears what an entity does: triggers. ints, from the first column of what has ears:
-FIRST_LINK = 0
-END_LINK = 1
-HEARD = 2  #: every event that somebody listens to
+FIRST_LINK = fact(0)
+END_LINK = fact(1)
+HEARD = fact(2)  #: every event that somebody listens to
 EARS_SIZE = 3
 
 # What the rotation can cast. ints: ears first, and
-BUNDLE = 27
-CAST_MS = 3
-GCD_MS = 4
-GCD_HASTED = 5
-COOLDOWN = 6
-COOLDOWN_HASTED = 7
-MAX_CHARGES = 8
+BUNDLE = fact(27)
+CAST_MS = fact(3)
+GCD_MS = fact(4)
+GCD_HASTED = fact(5)
+COOLDOWN = fact(6)
+COOLDOWN_HASTED = fact(7)
+MAX_CHARGES = fact(8)
 CHARGES = 9
 RECHARGE_AT = 10
-COST_RESOURCE = 11
-COST = 12
-OFF_GCD = 13
+COST_RESOURCE = fact(11)
+COST = fact(12)
+OFF_GCD = fact(13)
 USABLE_FROM = 14
 CAST_AT = 15  #: when it was last cast
 CASTS_NOW = 16
-CASTER = 17
-WAITS_FOR_GCD = 18
-CHANNEL_TICKS = 19  #: 0: no channel
-CHANNEL_MS = 20
-CHANNEL_HASTED = 21
-SNAPSHOT_BUNDLE = 22  #: takes the snapshots of a channel
-CHANNEL_AT_START = 23
-CHANNEL_BUNDLE = 24
-BETWEEN = 25  #: how long after a cast not even another charge can be used
+CASTER = fact(17)
+WAITS_FOR_GCD = fact(18)
+CHANNEL_TICKS = fact(19)  #: 0: no channel
+CHANNEL_MS = fact(20)
+CHANNEL_HASTED = fact(21)
+SNAPSHOT_BUNDLE = fact(22)  #: takes the snapshots of a channel
+CHANNEL_AT_START = fact(23)
+CHANNEL_BUNDLE = fact(24)
+BETWEEN = fact(25)  #: how long after a cast not even another charge can be used
 NOT_BEFORE = 26
 IN_FLIGHT = 28
 TRAVELS = 29  #: how long its missiles fly
-WHILE_MOVING = 30
-CHANNEL_ATTACK = 31  #: an effect that rolls whether the channel begins
-USABLE_TEST = 32  #: condition without which it cannot be cast
+WHILE_MOVING = fact(30)
+CHANNEL_ATTACK = fact(31)  #: an effect that rolls whether the channel begins
+USABLE_TEST = fact(32)  #: condition without which it cannot be cast
 # reals:
-HEALTH_BELOW = 0
+HEALTH_BELOW = fact(0)
 COST_FACTOR = 1
 CAST_FACTOR = 2
 GCD_FACTOR = 3
@@ -221,47 +225,47 @@ ABILITY_SIZE = 34
 
 # Buffs, debuffs and damage over time. ints:
 STACKS = 0
-MAX_STACKS = 1
+MAX_STACKS = fact(1)
 EXPIRES = 2
-DURATION = 3
+DURATION = fact(3)
 SPAN = 4  #: how long the present application lasts without carrying over
 APPLIED = 5
 COUNTED = 6  #: up to when stacks were added to the sums
-EXPIRE_SLOT = 7
-TICK_SLOT = 8
-PERIOD = 9
+EXPIRE_SLOT = fact(7)
+TICK_SLOT = fact(8)
+PERIOD = fact(9)
 PERIOD_NOW = 10
-TICK_HASTED = 11
-TICK_BUNDLE = 12
-END_BUNDLE = 13
-REFRESH = 14
-SNAPSHOT = 15
-PARTIAL_TICK = 16
-FIRST_STAT = 17
-END_STAT = 18
-OWNER = 19
+TICK_HASTED = fact(11)
+TICK_BUNDLE = fact(12)
+END_BUNDLE = fact(13)
+REFRESH = fact(14)
+SNAPSHOT = fact(15)
+PARTIAL_TICK = fact(16)
+FIRST_STAT = fact(17)
+END_STAT = fact(18)
+OWNER = fact(19)
 LAST_TICK = 20
 NEXT_TICK = 21
-PANDEMIC_OF_BASE = 22
-STRIDE = 23  #: from the aura of one target to that of the next, 0 when there is one
-ON_TARGET = 24  #: number of the target that has it, NO_TARGET when it is no target's
-SNAPSHOTS = 25  #: offset of one snapshot per damage of a tick
-FIRST_SNAPPED = 26  #: links to the damage of a tick
-END_SNAPPED = 27
+PANDEMIC_OF_BASE = fact(22)
+STRIDE = fact(23)  #: from the aura of one target to that of the next, 0 when there is one
+ON_TARGET = fact(24)  #: number of the target that has it, NO_TARGET when it is no target's
+SNAPSHOTS = fact(25)  #: offset of one snapshot per damage of a tick
+FIRST_SNAPPED = fact(26)  #: links to the damage of a tick
+END_SNAPPED = fact(27)
 LASTS = 28  #: how long the present application lasts with what was carried over
-REMOVED_BUNDLE = 29
-WHOLE_TICKS = 30
-TICKS_AT_START = 31
-MOST_AT_ONCE = 32  #: how many targets may have it
-FIRST_REAPPRAISED = 33  #: links to modifiers that are evaluated when it is applied
-END_REAPPRAISED = 34
-DURATION_FORMULA = 35
+REMOVED_BUNDLE = fact(29)
+WHOLE_TICKS = fact(30)
+TICKS_AT_START = fact(31)
+MOST_AT_ONCE = fact(32)  #: how many targets may have it
+FIRST_REAPPRAISED = fact(33)  #: links to modifiers that are evaluated when it is applied
+END_REAPPRAISED = fact(34)
+DURATION_FORMULA = fact(35)
 EARS = 36
 ENDED = 39  #: when it was last lost
 UP_ON = 40  #: how many targets have it; this and UP_SINCE only in the aura of the first target
 UP_SINCE = 41
 # reals:
-PANDEMIC = 0
+PANDEMIC = fact(0)
 KEPT = 1  #: a number that was given to it
 # sums:
 UPTIME = 0
@@ -282,11 +286,11 @@ SNAPSHOT_SIZE = 2
 
 # ints:
 VALUE = 0
-MAXIMUM = 1
+MAXIMUM = fact(1)
 SINCE = 2
-REGEN_HASTED = 3
-RESOURCE_OF = 4  #: the actor whose resource it is
-START = 5
+REGEN_HASTED = fact(3)
+RESOURCE_OF = fact(4)  #: the actor whose resource it is
+START = fact(5)
 # reals:
 RATE = 0  #: thousandths per millisecond
 BASE_RATE = 1
@@ -299,58 +303,58 @@ CAPPED = 3
 RESOURCE_SIZE = 6
 
 # A number that auras modify. ints:
-CELL = 0  #: its place in reals
-FIRST_MODIFIER = 1
-END_MODIFIER = 2
-PACE_OF = 3  #: the actor whose speed follows it
-REGEN_OF = 4  #: the resource whose regeneration follows it
-CURVE = 5
+CELL = fact(0)  #: its place in reals
+FIRST_MODIFIER = fact(1)
+END_MODIFIER = fact(2)
+PACE_OF = fact(3)  #: the actor whose speed follows it
+REGEN_OF = fact(4)  #: the resource whose regeneration follows it
+CURVE = fact(5)
 # reals:
-BASE = 0
-CURVE_CONSTANT = 1
-CURVE_LIMIT = 2
+BASE = fact(0)
+CURVE_CONSTANT = fact(1)
+CURVE_LIMIT = fact(2)
 STAT_SIZE = 6
 
 # How a cell follows from a stat: it is it, or what armour lets through.
 STRAIGHT, ARMOR_CURVE = 0, 1
 
 # ints:
-MODIFIER_AURA = 0
-ADDED = 1
-MODIFIER_FORMULA = 2
-LATE_TO = 3  #: the pet that it reaches with the next beat, NOTHING when it acts at once
+MODIFIER_AURA = fact(0)
+ADDED = fact(1)
+MODIFIER_FORMULA = fact(2)
+LATE_TO = fact(3)  #: the pet that it reaches with the next beat, NOTHING when it acts at once
 STACKS_SEEN = 4
 # reals:
 MODIFIER_VALUE = 0
 MODIFIER_SIZE = 5
 
 # A source of random numbers for one call site. ints:
-LABEL = 0
+LABEL = fact(0)
 DRAWS = 1
 WORDS = 2
 STREAM_SIZE = 6
 
 # What happens when something else does, perhaps. ints:
-PROC_BUNDLE = 0
-PROC_KIND = 1
-PROC_STREAM = 2
-ICD = 3
+PROC_BUNDLE = fact(0)
+PROC_KIND = fact(1)
+PROC_STREAM = fact(2)
+ICD = fact(3)
 READY_AT = 4
 LAST_ATTEMPT = 5
 LAST_SUCCESS = 6
-MAX_INTERVAL = 7
-PROTECTED = 8
-PROC_HASTED = 9
-PROC_CONDITION = 10
-CHANCE_FORMULA = 11
-DELAY = 12
+MAX_INTERVAL = fact(7)
+PROTECTED = fact(8)
+PROC_HASTED = fact(9)
+PROC_CONDITION = fact(10)
+CHANCE_FORMULA = fact(11)
+DELAY = fact(12)
 FAILURES = 13  #: in a row
 CARDS = 14  #: left in the deck
 SUCCESSES = 15  #: left in the deck
-DECK_CARDS = 16
-DECK_SUCCESSES = 17
+DECK_CARDS = fact(16)
+DECK_SUCCESSES = fact(17)
 # reals:
-CHANCE = 0
+CHANCE = fact(0)
 # sums:
 ATTEMPTS = 0
 PROCS = 1
@@ -358,8 +362,8 @@ PROC_SIZE = 18
 ALWAYS, FIXED_CHANCE, RPPM, DECK, ACCUMULATED = range(5)
 
 # What damage is reported under. ints: ears first, and
-TALLY = 3  #: of its first row
-TAKEN = 4  #: offset of what each target makes of it, NOTHING when no aura changes that
+TALLY = fact(3)  #: of its first row
+TAKEN = fact(4)  #: offset of what each target makes of it, NOTHING when no aura changes that
 # reals:
 MULTIPLIER = 0
 CRIT_BONUS = 1
@@ -384,67 +388,67 @@ LEAST = 8  #: as what is missing to DAMAGE_LIMIT, so that 0 is none
 TALLY_SIZE = 9
 
 # How an attack may fail. ints:
-ONE_ROLL = 0  #: whether crits are what is left of the roll
+ONE_ROLL = fact(0)  #: whether crits are what is left of the roll
 # reals:
-AVOIDED = 0  #: rolls below are misses and dodges
-GLANCED = 1  #: rolls below that are not avoided are glances
-GLANCE_FACTOR = 2
+AVOIDED = fact(0)  #: rolls below are misses and dodges
+GLANCED = fact(1)  #: rolls below that are not avoided are glances
+GLANCE_FACTOR = fact(2)
 TABLE_SIZE = 3
 
 # A number of the spec's own. ints:
-PER_TARGET = 0  #: 1 when every target has one, else 0
+PER_TARGET = fact(0)  #: 1 when every target has one, else 0
 # reals:
-NUMBER_LEAST = 0
-NUMBER_MOST = 1
-NUMBER_START = 2
+NUMBER_LEAST = fact(0)
+NUMBER_MOST = fact(1)
+NUMBER_START = fact(2)
 NUMBER_VALUE = 3  #: the first; one for each target may follow
 NUMBER_SIZE = 3  #: without the values
 
 # Effects that are carried out together. ints:
-FIRST_EFFECT = 0
-END_EFFECT = 1
+FIRST_EFFECT = fact(0)
+END_EFFECT = fact(1)
 BUNDLE_SIZE = 2
 
 # ints:
-KIND = 0
-OBJECT = 1
-AMOUNT = 2
-ACTOR = 3
-SOURCE = 4
-PHYSICAL = 5
-REACH = 6  #: how many targets it is carried out on
-SPARES_OWN = 7  #: whether the target itself is left out
-CRIT_STREAM = 8
-VARIANCE_STREAM = 9
-SNAPSHOT_INDEX = 10  #: which of the snapshots of the aura that ticks is its own
-FIXED = 11  #: what of it a snapshot holds
-IS_TICK = 12
-EFFECT_CONDITION = 13
-FORMULA = 14  #: expression for the amount, or for the damage before modifiers
-KEPT_FORMULA = 15
-SPAN_FORMULA = 16
-MODIFIED = 17  #: by which modifiers
-NEEDS_TARGET = 18
-BASE_STREAM = 19
-ANEW = 20
-STACKS_ONLY = 21
-TIMES_FORMULA = 22
-OTHER_BUNDLE = 23
-SNAPSHOT_AT = 25  #: offset of its own snapshot, when no aura has it
-COUNT = 24
-ATTACK_TABLE = 26  #: NOTHING when it cannot fail
-ATTACK_STREAM = 27
-TRAVEL_MS = 28  #: how long after it is decided a hit lands
-MISSILE = 29  #: the ability whose missiles in flight are counted
-CRIT_FORMULA = 30  #: expression for what is added to the chance, in percent
+KIND = fact(0)
+OBJECT = fact(1)
+AMOUNT = fact(2)
+ACTOR = fact(3)
+SOURCE = fact(4)
+PHYSICAL = fact(5)
+REACH = fact(6)  #: how many targets it is carried out on
+SPARES_OWN = fact(7)  #: whether the target itself is left out
+CRIT_STREAM = fact(8)
+VARIANCE_STREAM = fact(9)
+SNAPSHOT_INDEX = fact(10)  #: which of the snapshots of the aura that ticks is its own
+FIXED = fact(11)  #: what of it a snapshot holds
+IS_TICK = fact(12)
+EFFECT_CONDITION = fact(13)
+FORMULA = fact(14)  #: expression for the amount, or for the damage before modifiers
+KEPT_FORMULA = fact(15)
+SPAN_FORMULA = fact(16)
+MODIFIED = fact(17)  #: by which modifiers
+NEEDS_TARGET = fact(18)
+BASE_STREAM = fact(19)
+ANEW = fact(20)
+STACKS_ONLY = fact(21)
+TIMES_FORMULA = fact(22)
+OTHER_BUNDLE = fact(23)
+SNAPSHOT_AT = fact(25)  #: offset of its own snapshot, when no aura has it
+COUNT = fact(24)
+ATTACK_TABLE = fact(26)  #: NOTHING when it cannot fail
+ATTACK_STREAM = fact(27)
+TRAVEL_MS = fact(28)  #: how long after it is decided a hit lands
+MISSILE = fact(29)  #: the ability whose missiles in flight are counted
+CRIT_FORMULA = fact(30)  #: expression for what is added to the chance, in percent
 # reals:
-FLAT = 0
-PER_ATTACK_POWER = 1
-PER_SPELL_POWER = 2
-VARIANCE = 3
-BASE_SPREAD = 4
-CRIT_CHANCE = 5  #: instead of every other chance, when it is not negative
-CRIT_ADDED = 6
+FLAT = fact(0)
+PER_ATTACK_POWER = fact(1)
+PER_SPELL_POWER = fact(2)
+VARIANCE = fact(3)
+BASE_SPREAD = fact(4)
+CRIT_CHANCE = fact(5)  #: instead of every other chance, when it is not negative
+CRIT_ADDED = fact(6)
 EFFECT_SIZE = 31
 (
     DEAL,
@@ -492,16 +496,16 @@ LANDS = -1
 FAILS = 2  #: the outcome of what misses; hits have 0, crits 1
 
 # What is remembered under a name. ints:
-FIRST_MEMORY = 0
-END_MEMORY = 1
+FIRST_MEMORY = fact(0)
+END_MEMORY = fact(1)
 REMEMBERED_AT = 2
 IS_REMEMBERED = 3
 SLATE_SIZE = 4
 
 # How one thing was. ints:
-MEMORY_KIND = 0
-MEMORY_OF = 1
-MEMORY_COPY = 2  #: of an aura: one that nobody has
+MEMORY_KIND = fact(0)
+MEMORY_OF = fact(1)
+MEMORY_COPY = fact(2)  #: of an aura: one that nobody has
 MEMORY_AMOUNT = 3
 # reals:
 MEMORY_VALUE = 0
@@ -509,34 +513,34 @@ MEMORY_SIZE = 4
 OF_AURA, OF_RESOURCE, OF_NUMBER = range(3)
 
 # From what happens to who listens. ints:
-LISTENER = 0
-EVENT_MASK = 1
+LISTENER = fact(0)
+EVENT_MASK = fact(1)
 LINK_SIZE = 2
 ON_CAST, ON_HIT, ON_CRIT, ON_TICK, ON_CRIT_TICK = 1, 2, 4, 8, 16
 ON_MISS, ON_APPLY, ON_REFRESH, ON_EXPIRE, ON_REMOVE = 32, 128, 256, 512, 1024
 ON_START = 2048
 
 # A line of the rotation. ints:
-OPERATION = 0
-LINE_OBJECT = 1  #: the ability, aura, resource or number that it is about
-CONDITION = 2
-WAKE = 3
-JUMP = 4  #: where to go on when the condition of a list is false, or behind a sequence
-LINE_STATE = 5
-LINE_CD = 6  #: how long it is not eligible after it was done
-MULTITASKED = 7  #: whether it may be done while casting
-LINE_NEEDS_GCD = 8  #: whether the GCD must be free even if the ability ignores it
-AIM = 9  #: how it finds its target
-AIM_VALUE = 10  #: expression that targets are compared by
-AIM_AT = 11  #: the number of a target, or how many are looked at
-LINE_VALUE = 12  #: expression for a time, an amount or what a number is set to
-VALUE_WAKE = 13
-LINE_HEADER = 14  #: of the sequence that it is part of
-PARTS = 15  #: how many lines of a sequence follow, or how often a scheduled one may be done
-FOR_NEXT = 16  #: whether it pools for the line behind it
-LINE_AT = 17  #: of the precombat: when its time comes
-INTERRUPT = 18  #: the condition that cuts the channel
-CHAINS = 19  #: whether the same channel may cut it
+OPERATION = fact(0)
+LINE_OBJECT = fact(1)  #: the ability, aura, resource or number that it is about
+CONDITION = fact(2)
+WAKE = fact(3)
+JUMP = fact(4)  #: where to go on when the condition of a list is false, or behind a sequence
+LINE_STATE = fact(5)
+LINE_CD = fact(6)  #: how long it is not eligible after it was done
+MULTITASKED = fact(7)  #: whether it may be done while casting
+LINE_NEEDS_GCD = fact(8)  #: whether the GCD must be free even if the ability ignores it
+AIM = fact(9)  #: how it finds its target
+AIM_VALUE = fact(10)  #: expression that targets are compared by
+AIM_AT = fact(11)  #: the number of a target, or how many are looked at
+LINE_VALUE = fact(12)  #: expression for a time, an amount or what a number is set to
+VALUE_WAKE = fact(13)
+LINE_HEADER = fact(14)  #: of the sequence that it is part of
+PARTS = fact(15)  #: how many lines of a sequence follow, or how often a scheduled one may be done
+FOR_NEXT = fact(16)  #: whether it pools for the line behind it
+LINE_AT = fact(17)  #: of the precombat: when its time comes
+INTERRUPT = fact(18)  #: the condition that cuts the channel
+CHAINS = fact(19)  #: whether the same channel may cut it
 # sums:
 FIRED = 0
 LINE_SIZE = 20
@@ -553,9 +557,9 @@ NUMBER = 0
 STATE_SIZE = 2
 
 # A timer of the agenda. ints:
-HANDLER = 0
-ENTITY = 1
-PRIORITY = 2
+HANDLER = fact(0)
+ENTITY = fact(1)
+PRIORITY = fact(2)
 SLOT_SIZE = 3
 (
     TICK,

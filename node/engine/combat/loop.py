@@ -1,0 +1,158 @@
+"""The event loop, and what expressions ask, as machine code that runs every document."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import binding as llvm
+from numba import types
+
+from node.engine.cache import keep, kept
+from node.engine.combat.kernels.fight import simulate
+from node.engine.combat.kernels.jit import ASK, SIMULATE, entry, is_checked, lowered
+from node.engine.combat.kernels.questions import ask
+from node.engine.combat.machine import WELL, Code, hide, machine_digest, object_of, optimise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Simulate = Callable[..., int]
+
+#: What machine code calls `simulate` and `ask`, as C would call them.
+RUN, ASKED = "run", "ask"
+_compiling = threading.Lock()
+
+
+class Loop:
+    """A compiled event loop; called as `kernels.fight.simulate` is, while other threads run."""
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        parameters = [kind for _, kind, _ in _passed()]
+        self._run = ctypes.CFUNCTYPE(ctypes.c_int64, *parameters)(code.address(RUN))
+
+    def __call__(self, evaluate: Any, *arguments: Any) -> int:
+        """Simulate fights."""
+        passed: list[int] = [evaluate.__wrapper_address__()]
+        for one in arguments:
+            passed += [one] if isinstance(one, int) else [one.ctypes.data, len(one)]
+        return int(self._run(*passed))
+
+
+def event_loop() -> Simulate:
+    """Give the event loop, compiled, once for all threads."""
+    if is_checked():
+        with _compiling:
+            return _checked_loop()
+    return _loop(_code())
+
+
+def address_of_ask() -> int:
+    """Give where the code that answers expressions begins."""
+    if not is_checked():
+        return _code().address(ASKED)
+    with _compiling:
+        function: Any = _checked_ask()
+    compilation = function.get_compile_result(ASK)
+    name = compilation.fndesc.llvm_cfunc_wrapper_name
+    return int(compilation.library.get_pointer_to_function(name))
+
+
+@cache
+def _checked_loop() -> Simulate:
+    return entry(SIMULATE, simulate)
+
+
+@cache
+def _checked_ask() -> Any:
+    return entry(ASK, ask)
+
+
+@cache
+def _loop(code: Code) -> Loop:
+    return Loop(code)
+
+
+def _code() -> Code:
+    with _compiling:
+        return _generic()
+
+
+@cache
+def _generic() -> Code:
+    """Compile the kernels, or load them."""
+    name = f"kernels-{machine_digest()}.o"
+    content = kept(name)
+    if content is None:
+        module = _kernels()
+        optimise(module, WELL)
+        content = object_of(module, WELL)
+        keep(name, content)
+    return Code(content)
+
+
+def _kernels() -> Any:
+    """Give all kernels as one module that is called from outside."""
+    simulating, code = lowered(SIMULATE, simulate)
+    module = llvm.parse_assembly(code)
+    asking, code = lowered(ASK, ask)
+    module.link_in(llvm.parse_assembly(code))
+    module.link_in(llvm.parse_assembly(_called_from_outside(simulating, asking)))
+    hide(module, RUN, ASKED)
+    return module
+
+
+def _called_from_outside(simulating: str, asking: str) -> str:
+    """Write functions that call those of numba, which never fail, and give what these give."""
+    taken = ", ".join(f"{kind} %{name}" for name, _, kind in _passed())
+    return f"""
+declare i32 @"{simulating}"(ptr, ptr, {", ".join(kind for kind, _ in _arguments())})
+declare i32 @"{asking}"(ptr, ptr, i64, i64, double, ptr, ptr)
+
+define i64 @{RUN}({taken.replace("ptr %evaluate", "ptr nonnull %evaluate")}) {{
+  %answer = alloca i64
+  %failure = alloca ptr
+  call i32 @"{simulating}"(ptr %answer, ptr %failure, {", ".join(map(" ".join, _arguments()))})
+  %given = load i64, ptr %answer
+  ret i64 %given
+}}
+
+define double @{ASKED}(i64 %question, i64 %about, double %more, ptr %ints, ptr %reals) {{
+  %answer = alloca double
+  %failure = alloca ptr
+  call i32 @"{asking}"(
+    ptr %answer, ptr %failure, i64 %question, i64 %about, double %more, ptr %ints, ptr %reals)
+  %given = load double, ptr %answer
+  ret double %given
+}}
+"""
+
+
+def _passed() -> Iterator[tuple[str, Any, str]]:
+    """Give name and types of what is passed: of arrays, where they begin and their length."""
+    for number, kind in enumerate(SIMULATE.args):
+        if isinstance(kind, types.FunctionType):
+            yield "evaluate", ctypes.c_void_p, "ptr"
+        elif isinstance(kind, types.Array):
+            yield f"array{number}", ctypes.c_void_p, "ptr noalias"
+            yield f"length{number}", ctypes.c_int64, "i64"
+        else:
+            yield f"number{number}", ctypes.c_int64, "i64"
+
+
+def _arguments() -> Iterator[tuple[str, str]]:
+    """Give types and values of the same as numba passes it."""
+    for number, kind in enumerate(SIMULATE.args):
+        if isinstance(kind, types.FunctionType):
+            # as C calls it; neither compiled by numba nor a Python object
+            yield from (("ptr", "%evaluate"), ("ptr", "null"), ("ptr", "null"))
+        elif isinstance(kind, types.Array):
+            where, length = f"%array{number}", f"%length{number}"
+            yield from (("ptr", "null"), ("ptr", "null"))  # who owns it
+            yield from (("i64", length), ("i64", "8"), ("ptr", where), ("i64", length))
+            yield "i64", "8"  # from one to the next
+        else:
+            yield "i64", f"%number{number}"
