@@ -72,7 +72,7 @@ comment on column private.reopened_ranges.lost_by is
 
 create table private.job_partials (
   id bigint generated always as identity primary key,
-  job_id uuid not null references public.sim_jobs (id) on delete cascade,
+  job_id uuid not null,
   segment integer not null,
   level smallint not null,
   chunks bigint not null,
@@ -80,18 +80,19 @@ create table private.job_partials (
   samples numeric not null,
   total numeric not null,
   total_squares numeric not null,
-  chunk_id uuid,
+  chunk_ids uuid[],
   result jsonb,
   shares jsonb,
-  constraint a_partial_is_one_chunk_or_merged check ((chunk_id is null) = (result is not null)),
-  constraint level_zero_is_one_chunk check ((level = 0) = (chunk_id is not null)),
+  constraint a_partial_names_its_chunks_or_is_merged
+  check ((level = 0) = (chunk_ids is not null) and (level = 0) = (result is null)),
   constraint what_is_merged_says_whose_it_is check ((result is null) = (shares is null))
 );
 
 alter table private.job_partials enable row level security;
 
 comment on table private.job_partials is
-'Accepted results of running jobs: one row per chunk at level 0, merged a batch at a time upwards.';
+'Accepted results of running jobs: at level 0 what was handed in together and is in its chunks '
+'only, merged a batch at a time upwards. No foreign key: it goes with its job as chunks do.';
 comment on column private.job_partials.total is
 'Sum of the job''s primary metric, beside its sample count and sum of squares: the progress.';
 

@@ -14,9 +14,9 @@
 --      tried as well.
 --
 -- Whoever ends its own lease with a result shares its job; whoever touches another's lease, reopens
--- a range, or ends the job holds it alone. The job is finished by whoever completes the last range:
--- nothing is left to lease then, so it holds the job alone, has waited for everybody who shared it,
--- and sees all results. No completion waits for another while ranges are left.
+-- a range, ends the job or deletes it holds it alone. The job is finished by whoever completes the
+-- last range: nothing is left to lease then, so it holds the job alone, has waited for everybody
+-- who shared it, and sees all results. No completion waits for another while ranges are left.
 
 -- Plans are pinned in the same spirit. A table that is empty when a session plans its statements
 -- may hold a million rows before anybody analyses it, so the functions that users and nodes call
@@ -123,6 +123,50 @@ end;
 $$;
 
 comment on function private.try_hold_job(uuid) is 'Keeps the job unless somebody else has it.';
+
+create function private.hold_deleted_job()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.hold_job(old.id);
+  return old;
+end;
+$$;
+
+comment on function private.hold_deleted_job() is
+'Whoever leases chunks of a job shares it, and ends before it is deleted. A definer: a deletion '
+'may come from anywhere.';
+
+create trigger sim_jobs_delete_hold
+before delete on public.sim_jobs
+for each row execute function private.hold_deleted_job();
+
+create function private.delete_chunks_of_jobs()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  delete from public.sim_chunks as chunks
+  where chunks.job_id = any(array(select old_jobs.id from old_jobs));
+  delete from private.job_partials as partials
+  where partials.job_id = any(array(select old_jobs.id from old_jobs));
+  return null;
+end;
+$$;
+
+comment on function private.delete_chunks_of_jobs() is
+'Chunks, and what is merged of them, go with their job: no foreign key looks after them. A '
+'definer, as above.';
+
+create trigger sim_jobs_delete_chunks
+after delete on public.sim_jobs
+referencing old table as old_jobs
+for each statement execute function private.delete_chunks_of_jobs();
 
 create function private.is_fully_leased(job_id uuid)
 returns boolean

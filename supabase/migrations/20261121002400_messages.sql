@@ -39,38 +39,21 @@ $$;
 comment on function private.describe_chunks(uuid[]) is
 'Chunks as a node needs them to run them, in the order given.';
 
-create function private.push_chunks()
-returns trigger
+create function private.push_chunks(node_id uuid, chunks jsonb)
+returns void
 language plpgsql
-security definer
+volatile
 set search_path = ''
 as $$
-declare
-  v_push record;
 begin
-  -- what a node takes for itself is claimed at once and travels in the answer
-  for v_push in
-    select new_chunks.node_id, array_agg(new_chunks.id) as chunk_ids
-    from new_chunks
-    where new_chunks.status = 'pending'
-    group by new_chunks.node_id
-  loop
-    perform realtime.send(
-      jsonb_build_object('chunks', private.describe_chunks(v_push.chunk_ids)),
-      'chunks', 'node:' || v_push.node_id, true
-    );
-  end loop;
-  return null;
+  perform realtime.send(
+    jsonb_build_object('chunks', push_chunks.chunks), 'chunks', 'node:' || push_chunks.node_id, true
+  );
 end;
 $$;
 
-comment on function private.push_chunks() is
-'Pushes newly leased chunks to their nodes: one message per node and statement.';
-
-create trigger sim_chunks_insert_push
-after insert on public.sim_chunks
-referencing new table as new_chunks
-for each statement execute function private.push_chunks();
+comment on function private.push_chunks(uuid, jsonb) is
+'Pushes newly leased chunks to their node. What a node takes for itself travels in the answer.';
 
 create function private.push_job_status()
 returns trigger

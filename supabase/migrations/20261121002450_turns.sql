@@ -113,6 +113,47 @@ $$;
 comment on function private.aged_rank(integer, timestamptz, timestamptz, interval) is
 'The rank of a job that has waited: one step up per period, to the highest.';
 
+create function private.own_jobs(
+  user_id uuid, node_id uuid, engines jsonb, moment timestamptz, ageing interval
+)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_jobs_per_rank constant integer := 8;
+begin
+  return array(
+    select jobs.job_id
+    from generate_series(0, 2) as ranks (rank)
+    cross join lateral (
+      select open.job_id, open.created_at, open.rank
+      from private.open_jobs as open
+      where open.user_id = own_jobs.user_id
+        and open.rank = ranks.rank
+        and private.runs_engine(
+          own_jobs.engines, open.engine, open.engine_versions, open.names_versions
+        )
+        -- is_barred() inline: of all calls an exchange is made most
+        and not exists (
+          select from private.barred_nodes as barred
+          where barred.job_id = open.job_id and barred.node_id = own_jobs.node_id
+        )
+      order by open.created_at, open.job_id
+      limit v_jobs_per_rank
+    ) as jobs
+    order by
+      private.aged_rank(jobs.rank, jobs.created_at, own_jobs.moment, own_jobs.ageing) desc,
+      jobs.created_at, jobs.job_id
+  );
+end;
+$$;
+
+comment on function private.own_jobs(uuid, uuid, jsonb, timestamptz, interval) is
+'Open jobs of a user that the node may serve, in the order in which it serves those of its owner: '
+'that of jobs_for_node(), without asking whom else it could serve.';
+
 create function private.jobs_for_node(node_id uuid)
 returns setof uuid
 language plpgsql

@@ -1,32 +1,77 @@
 -- Leasing: how large a node's chunks are, and taking them.
 
-create function private.full_chunk(iterations_per_second double precision)
+create function private.full_chunk(
+  iterations_per_second double precision, settings private.settings
+)
 returns bigint
 language plpgsql
-volatile
+immutable
 set search_path = ''
 as $$
-declare
-  v_settings private.settings;
 begin
-  select * into strict v_settings from private.settings;
   return least(
-    v_settings.chunk_iterations_max,
+    (full_chunk.settings).chunk_iterations_max,
     greatest(
-      v_settings.chunk_iterations_min,
-      coalesce(full_chunk.iterations_per_second, v_settings.default_iterations_per_second)
-      * extract(epoch from v_settings.chunk_duration)
+      (full_chunk.settings).chunk_iterations_min,
+      coalesce(
+        full_chunk.iterations_per_second, (full_chunk.settings).default_iterations_per_second
+      ) * extract(epoch from (full_chunk.settings).chunk_duration)
     )
   )::bigint;
 end;
 $$;
 
-comment on function private.full_chunk(double precision) is
+comment on function private.full_chunk(double precision, private.settings) is
 'Iterations of a chunk in the midst of a job: some seconds of the speed of its node.';
 
-create function private.tail_chunk(
-  full_chunk bigint, remaining bigint, iterations_per_second double precision, workers bigint
+create type private.lessee as (
+  node_id uuid,
+  status text,
+  iterations_per_second double precision,
+  full_chunk bigint,
+  workers bigint,
+  waits boolean,
+  moment timestamptz,
+  lease_expires_at timestamptz
+);
+
+create function private.lessee(
+  node_id uuid,
+  status text,
+  iterations_per_second double precision,
+  workers bigint,
+  waits boolean,
+  moment timestamptz,
+  settings private.settings
 )
+returns private.lessee
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return row(
+    lessee.node_id,
+    lessee.status,
+    coalesce(
+      lessee.iterations_per_second, (lessee.settings).default_iterations_per_second
+    ),
+    private.full_chunk(lessee.iterations_per_second, lessee.settings),
+    lessee.workers,
+    lessee.waits,
+    lessee.moment,
+    lessee.moment + (lessee.settings).lease_duration
+  );
+end;
+$$;
+
+comment on function private.lessee(
+  uuid, text, double precision, bigint, boolean, timestamptz, private.settings
+) is
+'Who takes chunks, on what terms: leases begin as claimed for an answer, as pending for a push; '
+'the node is one of so many workers that ask; it waits for other cutters of a job, or does not.';
+
+create function private.tail_chunk(lessee private.lessee, remaining bigint, workers bigint)
 returns bigint
 language plpgsql
 volatile
@@ -38,10 +83,10 @@ begin
   select * into strict v_settings from private.settings;
   -- guided: each worker gets at most half of its share of what remains
   return least(
-    tail_chunk.full_chunk,
+    (tail_chunk.lessee).full_chunk,
     greatest(
       v_settings.chunk_iterations_min,
-      coalesce(tail_chunk.iterations_per_second, v_settings.default_iterations_per_second)
+      (tail_chunk.lessee).iterations_per_second
       * extract(epoch from v_settings.chunk_duration_min),
       tail_chunk.remaining / (2.0 * greatest(tail_chunk.workers, 1))
     )
@@ -49,39 +94,54 @@ begin
 end;
 $$;
 
-comment on function private.tail_chunk(bigint, bigint, double precision, bigint) is
+comment on function private.tail_chunk(private.lessee, bigint, bigint) is
 'Iterations of the next chunk near the end of a job, so that all workers end at about one time.';
 
+create function private.lease_ids(moment timestamptz, random uuid)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_time constant text := lpad(
+    to_hex((extract(epoch from lease_ids.moment) * 1000)::bigint), 12, '0'
+  );
+  v_hash constant text := md5(lease_ids.random::text);
+begin
+  return left(v_time, 8) || '-' || right(v_time, 4)
+    || '-7' || left(v_hash, 3) || '-8' || substr(v_hash, 4, 3) || '-' || substr(v_hash, 7, 8);
+end;
+$$;
+
+comment on function private.lease_ids(timestamptz, uuid) is
+'Ids for the leases of one statement, but for their last four digits, which count them. They begin '
+'with the time, as version 7 of RFC 9562 does, so that what is leased together lies together. They '
+'do not tell the random number, which makes the tokens.';
+
 create function private.lease_reopened(
-  job_id uuid, node_id uuid, slots integer, status text
+  job private.known_job, lessee private.lessee, slots integer
 )
-returns uuid[]
+returns jsonb
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_settings private.settings;
-  v_now timestamptz := private.current_time();
+  v_retry_elsewhere interval;
   v_ids uuid[];
 begin
-  -- nearly always there is none, and a look is cheaper than taking nothing
-  if not exists (
-    select from private.reopened_ranges as ranges where ranges.job_id = lease_reopened.job_id
-  ) then
-    return array[]::uuid[];
-  end if;
-  select * into strict v_settings from private.settings;
+  select retry_elsewhere_period into strict v_retry_elsewhere from private.settings;
   with taken as (
     delete from private.reopened_ranges as ranges
-    where ranges.job_id = lease_reopened.job_id
+    where ranges.job_id = (lease_reopened.job).id
       and ranges.seed_offset = any(array(
         select open.seed_offset
         from private.reopened_ranges as open
-        where open.job_id = lease_reopened.job_id
+        where open.job_id = (lease_reopened.job).id
           and (
-            open.lost_by is distinct from lease_reopened.node_id
-            or open.reopened_at <= v_now - v_settings.retry_elsewhere_period
+            open.lost_by is distinct from (lease_reopened.lessee).node_id
+            or open.reopened_at <= (lease_reopened.lessee).moment - v_retry_elsewhere
           )
         order by open.seed_offset
         limit lease_reopened.slots
@@ -95,25 +155,26 @@ begin
       lease_expires_at, claimed_at
     )
     select
-      jobs.id, lease_reopened.node_id, jobs.config_hash, taken.seed_offset, taken.iterations,
-      lease_reopened.status,
+      (lease_reopened.job).id, (lease_reopened.lessee).node_id, (lease_reopened.job).config_hash,
+      taken.seed_offset, taken.iterations, (lease_reopened.lessee).status,
       (
         select max(earlier.attempt) + 1 from public.sim_chunks as earlier
-        where earlier.job_id = lease_reopened.job_id and earlier.seed_offset = taken.seed_offset
+        where earlier.job_id = (lease_reopened.job).id and earlier.seed_offset = taken.seed_offset
       ),
-      v_now + v_settings.lease_duration,
-      case when lease_reopened.status = 'claimed' then v_now end
+      (lease_reopened.lessee).lease_expires_at,
+      case
+        when (lease_reopened.lessee).status = 'claimed' then (lease_reopened.lessee).moment
+      end
     from taken
-    join public.sim_jobs as jobs on jobs.id = lease_reopened.job_id
     returning id
   )
   select array_agg(leased.id) into v_ids from leased;
-  perform private.close_job_if_fully_leased(lease_reopened.job_id);
-  return coalesce(v_ids, '{}');
+  perform private.close_job_if_fully_leased((lease_reopened.job).id);
+  return private.describe_chunks(v_ids);
 end;
 $$;
 
-comment on function private.lease_reopened(uuid, uuid, integer, text) is
+comment on function private.lease_reopened(private.known_job, private.lessee, integer) is
 'Leases ranges that came back. The caller shares or holds the job.';
 
 create function private.lock_uncut_range(job_id uuid, wait boolean)
@@ -221,10 +282,7 @@ comment on function private.busy_workers(private.uncut_ranges) is
 'larger fleet, so that counting stays cheap.';
 
 create function private.next_chunk_size(
-  uncut private.uncut_ranges,
-  first_iteration bigint,
-  iterations_per_second double precision,
-  workers bigint
+  uncut private.uncut_ranges, first_iteration bigint, lessee private.lessee
 )
 returns bigint
 language plpgsql
@@ -232,8 +290,8 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_full bigint := private.full_chunk(next_chunk_size.iterations_per_second);
-  v_most_workers constant bigint := 256 + next_chunk_size.workers;
+  v_full constant bigint := (next_chunk_size.lessee).full_chunk;
+  v_most_workers constant bigint := 256 + (next_chunk_size.lessee).workers;
   v_remaining bigint := (next_chunk_size.uncut).end_iteration - next_chunk_size.first_iteration;
 begin
   if v_remaining >= 2 * v_most_workers * v_full then
@@ -244,119 +302,130 @@ begin
   );
   -- the tail is far, or full chunks are as small as chunks may be
   if v_remaining >= 2 * v_most_workers * v_full or v_full = private.tail_chunk(
-    v_full, v_remaining, next_chunk_size.iterations_per_second, v_most_workers
+    next_chunk_size.lessee, v_remaining, v_most_workers
   ) then
     return v_full;
   end if;
   return private.tail_chunk(
-    v_full, v_remaining, next_chunk_size.iterations_per_second,
-    next_chunk_size.workers + private.busy_workers(next_chunk_size.uncut)
+    next_chunk_size.lessee, v_remaining,
+    (next_chunk_size.lessee).workers + private.busy_workers(next_chunk_size.uncut)
   );
 end;
 $$;
 
-comment on function private.next_chunk_size(
-  private.uncut_ranges, bigint, double precision, bigint
-) is
+comment on function private.next_chunk_size(private.uncut_ranges, bigint, private.lessee) is
 'Iterations of the next chunk of a stripe for a node of this speed, one of so many that ask.';
 
 create function private.cut_chunks(
-  job public.sim_jobs,
+  job private.known_job,
+  lessee private.lessee,
   first_iteration bigint,
   end_iteration bigint,
-  size bigint,
-  node_id uuid,
-  status text
+  size bigint
 )
-returns uuid[]
+returns jsonb
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_lease interval;
-  v_now timestamptz := private.current_time();
-  v_ids uuid[];
+  -- drawn once for all, because some servers open a file for each
+  v_random constant uuid := gen_random_uuid();
+  v_tokens constant text := left(v_random::text, 32);
+  v_ids constant text := private.lease_ids((cut_chunks.lessee).moment, v_random);
+  v_claimed_at constant timestamptz := case
+    when (cut_chunks.lessee).status = 'claimed' then (cut_chunks.lessee).moment
+  end;
+  -- what all have in common is written once
+  v_common constant jsonb := private.describe_job(cut_chunks.job)
+    || jsonb_build_object('lease_expires_at', (cut_chunks.lessee).lease_expires_at);
+  v_chunks jsonb;
 begin
-  select lease_duration into strict v_lease from private.settings;
   with leased as (
     insert into public.sim_chunks (
-      job_id, node_id, config_hash, seed_offset, iterations, status, created_at, lease_expires_at,
-      claimed_at
+      id, job_id, node_id, config_hash, seed_offset, iterations, status, lease_token, created_at,
+      lease_expires_at, claimed_at
     )
     select
+      (v_ids || lpad(to_hex(cuts.number), 4, '0'))::uuid,
       (cut_chunks.job).id,
-      cut_chunks.node_id,
+      (cut_chunks.lessee).node_id,
       (cut_chunks.job).config_hash,
-      cuts.first_iteration,
-      least(cut_chunks.size, cut_chunks.end_iteration - cuts.first_iteration),
-      cut_chunks.status,
-      v_now,
-      v_now + v_lease,
-      case when cut_chunks.status = 'claimed' then v_now end
+      cut_chunks.first_iteration + cuts.number * cut_chunks.size,
+      least(
+        cut_chunks.size,
+        cut_chunks.end_iteration - cut_chunks.first_iteration - cuts.number * cut_chunks.size
+      ),
+      (cut_chunks.lessee).status,
+      (v_tokens || lpad(to_hex(cuts.number), 4, '0'))::uuid,
+      (cut_chunks.lessee).moment,
+      (cut_chunks.lessee).lease_expires_at,
+      v_claimed_at
     from generate_series(
-      cut_chunks.first_iteration, cut_chunks.end_iteration - 1, cut_chunks.size
-    ) as cuts (first_iteration)
-    returning id
+      0, (cut_chunks.end_iteration - cut_chunks.first_iteration - 1) / cut_chunks.size
+    ) as cuts (number)
+    returning id, seed_offset, iterations, lease_token
   )
-  select array_agg(leased.id) into v_ids from leased;
-  return v_ids;
+  select
+    jsonb_agg(v_common || jsonb_build_object(
+      'chunk_id', leased.id,
+      'seed_offset', leased.seed_offset,
+      'iterations', leased.iterations,
+      'lease_token', leased.lease_token
+    ))
+  into v_chunks
+  from leased;
+  return v_chunks;
 end;
 $$;
 
-comment on function private.cut_chunks(public.sim_jobs, bigint, bigint, bigint, uuid, text) is
-'Leases a part of a stripe as chunks of one size.';
+comment on function private.cut_chunks(
+  private.known_job, private.lessee, bigint, bigint, bigint
+) is
+'Leases a part of a stripe, at most 65,536 chunks of one size; answers them as a node needs them.';
 
 create function private.lease_uncut(
-  job public.sim_jobs,
-  node_id uuid,
-  slots integer,
-  status text,
-  iterations_per_second double precision,
-  workers bigint,
-  wait boolean
+  job private.known_job, lessee private.lessee, slots integer
 )
-returns uuid[]
+returns jsonb
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
+  v_job_id constant uuid := (lease_uncut.job).id;
+  v_segment constant bigint := (lease_uncut.job).segment_iterations;
   v_range private.uncut_ranges;
   v_next bigint;
   v_size bigint;
   v_end bigint;
-  v_ids uuid[] := array[]::uuid[];
+  v_chunks jsonb := '[]'::jsonb;
 begin
-  while cardinality(v_ids) < lease_uncut.slots loop
-    v_range := private.lock_uncut_range((lease_uncut.job).id, lease_uncut.wait);
+  while jsonb_array_length(v_chunks) < lease_uncut.slots loop
+    v_range := private.lock_uncut_range(v_job_id, (lease_uncut.lessee).waits);
     exit when v_range.job_id is null;
     v_next := private.next_iteration(v_range);
-    v_size := private.next_chunk_size(
-      v_range, v_next, lease_uncut.iterations_per_second, lease_uncut.workers
-    );
+    v_size := private.next_chunk_size(v_range, v_next, lease_uncut.lessee);
     -- no chunk crosses a checkpoint
     v_end := least(
       v_range.end_iteration,
-      (v_next / (lease_uncut.job).segment_iterations + 1) * (lease_uncut.job).segment_iterations,
-      v_next + v_size * (lease_uncut.slots - cardinality(v_ids))
+      (v_next / v_segment + 1) * v_segment,
+      v_next + v_size * (lease_uncut.slots - jsonb_array_length(v_chunks))
     );
-    v_ids := v_ids || private.cut_chunks(
-      lease_uncut.job, v_next, v_end, v_size, lease_uncut.node_id, lease_uncut.status
+    v_chunks := v_chunks || private.cut_chunks(
+      lease_uncut.job, lease_uncut.lessee, v_next, v_end, v_size
     );
     if v_end = v_range.end_iteration then
       delete from private.uncut_ranges as ranges
       where ranges.job_id = v_range.job_id and ranges.stripe = v_range.stripe;
-      perform private.close_job_if_fully_leased(v_range.job_id);
+      perform private.close_job_if_fully_leased(v_job_id);
     end if;
   end loop;
-  return v_ids;
+  return v_chunks;
 end;
 $$;
 
-comment on function private.lease_uncut(
-  public.sim_jobs, uuid, integer, text, double precision, bigint, boolean
-) is
+comment on function private.lease_uncut(private.known_job, private.lessee, integer) is
 'Leases up to `slots` new chunks of the job. The caller shares or holds the job.';
 
 create function private.start_job(job_id uuid)
@@ -380,53 +449,41 @@ comment on function private.start_job(uuid) is
 'Marks the job as running. Skips it when another session is doing so.';
 
 create function private.lease_chunks(
-  job_id uuid,
-  node_id uuid,
-  slots integer,
-  status text,
-  iterations_per_second double precision,
-  workers bigint,
-  wait boolean
+  job private.known_job, lessee private.lessee, slots integer
 )
-returns uuid[]
+returns jsonb
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_job public.sim_jobs;
-  v_ids uuid[];
+  v_chunks jsonb := '[]'::jsonb;
 begin
   -- cancelled or finished between being listed and being locked
-  if not exists (
-    select from private.open_jobs as jobs where jobs.job_id = lease_chunks.job_id
-  ) then
-    return array[]::uuid[];
+  if (lease_chunks.job).is_open is not true then
+    return v_chunks;
   end if;
-  select * into strict v_job from public.sim_jobs as jobs where jobs.id = lease_chunks.job_id;
-  v_ids := private.lease_reopened(
-    lease_chunks.job_id, lease_chunks.node_id, lease_chunks.slots, lease_chunks.status
-  );
-  v_ids := v_ids || private.lease_uncut(
-    v_job,
-    lease_chunks.node_id,
-    lease_chunks.slots - cardinality(v_ids),
-    lease_chunks.status,
-    lease_chunks.iterations_per_second,
-    lease_chunks.workers,
-    lease_chunks.wait
-  );
-  if cardinality(v_ids) = 0 then
-    perform private.close_job_if_fully_leased(lease_chunks.job_id);
-  elsif v_job.status = 'pending' then
-    perform private.start_job(lease_chunks.job_id);
+  if (lease_chunks.job).has_reopened then
+    v_chunks := private.lease_reopened(
+      lease_chunks.job, lease_chunks.lessee, lease_chunks.slots
+    );
   end if;
-  return v_ids;
+  if jsonb_array_length(v_chunks) < lease_chunks.slots then
+    v_chunks := v_chunks || private.lease_uncut(
+      lease_chunks.job,
+      lease_chunks.lessee,
+      lease_chunks.slots - jsonb_array_length(v_chunks)
+    );
+  end if;
+  if v_chunks = '[]' then
+    perform private.close_job_if_fully_leased((lease_chunks.job).id);
+  elsif (lease_chunks.job).status = 'pending' then
+    perform private.start_job((lease_chunks.job).id);
+  end if;
+  return v_chunks;
 end;
 $$;
 
-comment on function private.lease_chunks(
-  uuid, uuid, integer, text, double precision, bigint, boolean
-) is
-'Leases up to `slots` chunks of the job to the node: what came back first, then new ones. The '
-'caller shares or holds the job; status is claimed for an answer, pending for a push.';
+comment on function private.lease_chunks(private.known_job, private.lessee, integer) is
+'Leases up to `slots` chunks of the job to the node: what came back first, then new ones. Answers '
+'them as the node needs them. The caller shares or holds the job.';

@@ -99,7 +99,10 @@ as $$
 declare
   v_idle record;
   v_workers bigint;
-  v_leased uuid[];
+  v_now constant timestamptz := private.current_time();
+  v_settings private.settings;
+  v_chunks jsonb;
+  v_leased integer;
   v_nodes integer := 0;
 begin
   if not private.try_share_job(dispatch_job.job_id) or not (
@@ -110,6 +113,7 @@ begin
   end if;
   select sum(idle.free_workers) into v_workers
   from private.idle_nodes_for_job(dispatch_job.job_id, dispatch_job.quantity) as idle;
+  select * into strict v_settings from private.settings;
 
   for v_idle in
     select idle.node_id
@@ -120,19 +124,25 @@ begin
     where idle.node_id = v_idle.node_id
     for update skip locked;
     continue when not found;
-    v_leased := private.lease_chunks(
-      dispatch_job.job_id, v_idle.node_id, least(v_idle.free_workers, 256), 'pending',
-      v_idle.iterations_per_second, v_workers, false
+    v_chunks := private.lease_chunks(
+      private.known_job(dispatch_job.job_id, v_idle.node_id),
+      private.lessee(
+        v_idle.node_id, 'pending', v_idle.iterations_per_second, v_workers, false, v_now,
+        v_settings
+      ),
+      least(v_idle.free_workers, 256)
     );
+    v_leased := jsonb_array_length(v_chunks);
     -- ranges may be kept from this node and still be there for the next
-    exit when cardinality(v_leased) = 0
+    exit when v_leased = 0
       and not exists (
         select from private.open_jobs as jobs where jobs.job_id = dispatch_job.job_id
       );
-    if cardinality(v_leased) > 0 then
-      perform private.use_idle_workers(v_idle.node_id, cardinality(v_leased));
+    if v_leased > 0 then
+      perform private.push_chunks(v_idle.node_id, v_chunks);
+      perform private.use_idle_workers(v_idle.node_id, v_leased);
       v_nodes := v_nodes + 1;
-      v_workers := v_workers - cardinality(v_leased);
+      v_workers := v_workers - v_leased;
     end if;
   end loop;
   return v_nodes;

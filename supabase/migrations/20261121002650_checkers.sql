@@ -394,6 +394,7 @@ begin
     v_leased := private.lease_checks(nodes, v_idle.free_workers, 'pending')
     from public.nodes where nodes.id = v_node_id;
     if cardinality(v_leased) > 0 then
+      perform private.push_chunks(v_node_id, private.describe_chunks(v_leased));
       perform private.use_idle_workers(v_node_id, cardinality(v_leased));
     end if;
   end loop;

@@ -1,24 +1,31 @@
 -- Folding: results are merged in batches while a job runs, so that its end is cheap.
 
-create function private.share_of(chunk public.sim_chunks)
+create function private.shares_of_chunks(chunk_ids uuid[])
 returns jsonb
 language plpgsql
-immutable
+volatile
 set search_path = ''
 as $$
 begin
-  return jsonb_build_array(jsonb_build_object(
-    'node_id', (share_of.chunk).node_id,
-    'iterations', (share_of.chunk).iterations,
-    'ranges', int8multirange(int8range(
-      (share_of.chunk).seed_offset, (share_of.chunk).seed_offset + (share_of.chunk).iterations
+  return (
+    with merged as (
+      select
+        chunks.node_id,
+        sum(chunks.iterations) as iterations,
+        range_agg(int8range(chunks.seed_offset, chunks.seed_offset + chunks.iterations)) as ranges
+      from private.find_chunks(shares_of_chunks.chunk_ids) as chunks
+      group by chunks.node_id
+    )
+    select jsonb_agg(jsonb_build_object(
+      'node_id', merged.node_id, 'iterations', merged.iterations, 'ranges', merged.ranges
     ))
-  ));
+    from merged
+  );
 end;
 $$;
 
-comment on function private.share_of(public.sim_chunks) is
-'The share of its node in one chunk: all of it.';
+comment on function private.shares_of_chunks(uuid[]) is
+'Whose iterations these chunks are, as private.merge_shares() reads it; null for none.';
 
 create function private.merge_shares(shares jsonb[])
 returns jsonb
@@ -124,6 +131,55 @@ comment on function private.fold_start(uuid, integer, smallint) is
 'From where on results of a level wait to be merged: what was merged before would have to be waded '
 'through as long as an old snapshot keeps it.';
 
+create type private.merged_partials as (
+  chunks bigint,
+  iterations bigint,
+  samples numeric,
+  total numeric,
+  total_squares numeric,
+  result jsonb,
+  shares jsonb
+);
+
+create function private.merge_partials(partials private.job_partials[])
+returns private.merged_partials
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_chunk_ids constant uuid[] := array(
+    select unnest(partials.chunk_ids) from unnest(merge_partials.partials) as partials
+  );
+  v_results constant jsonb[] := array(
+    select chunks.result from private.find_chunks(v_chunk_ids) as chunks
+  );
+  v_merged private.merged_partials;
+begin
+  select
+    sum(partials.chunks),
+    sum(partials.iterations),
+    sum(partials.samples),
+    sum(partials.total),
+    sum(partials.total_squares),
+    private.merge_all(
+      v_results || coalesce(
+        array_agg(partials.result) filter (where partials.result is not null), '{}'
+      )
+    ),
+    private.merge_shares(
+      array_agg(partials.shares) filter (where partials.shares is not null)
+      || private.shares_of_chunks(v_chunk_ids)
+    )
+  into v_merged
+  from unnest(merge_partials.partials) as partials;
+  return v_merged;
+end;
+$$;
+
+comment on function private.merge_partials(private.job_partials[]) is
+'Accepted results together, and whose they are.';
+
 create function private.fold_partials(
   job_id uuid, segment integer, level smallint, first_id bigint
 )
@@ -135,20 +191,32 @@ as $$
 declare
   v_size integer;
   v_ids bigint[];
+  v_weight bigint;
+  v_partials private.job_partials[];
 begin
   select fold_size into strict v_size from private.settings;
-  v_ids := array(
-    select partials.id
-    from private.job_partials as partials
-    where partials.job_id = fold_partials.job_id
-      and partials.segment = fold_partials.segment
-      and partials.level = fold_partials.level
-      and partials.id >= fold_partials.first_id
-    order by partials.id
-    limit v_size
-    for update skip locked
-  );
-  if cardinality(v_ids) < v_size then
+  select array_agg(waiting.id), sum(waiting.weight)
+  into v_ids, v_weight
+  from (
+    select
+      locked.id, locked.weight,
+      sum(locked.weight) over (order by locked.id) - locked.weight as weight_before
+    from (
+      select
+        partials.id,
+        case partials.level when 0 then partials.chunks else 1 end as weight
+      from private.job_partials as partials
+      where partials.job_id = fold_partials.job_id
+        and partials.segment = fold_partials.segment
+        and partials.level = fold_partials.level
+        and partials.id >= fold_partials.first_id
+      order by partials.id
+      limit v_size
+      for update skip locked
+    ) as locked
+  ) as waiting
+  where waiting.weight_before < v_size;
+  if v_weight is null or v_weight < v_size then
     return false;
   end if;
   with folded as (
@@ -156,20 +224,12 @@ begin
     where partials.id = any(v_ids)
     returning partials.*
   )
+  select array_agg(folded::private.job_partials) into v_partials from folded;
   insert into private.job_partials
   (job_id, segment, level, chunks, iterations, samples, total, total_squares, result, shares)
   select
-    fold_partials.job_id,
-    fold_partials.segment,
-    fold_partials.level + 1,
-    sum(folded.chunks),
-    sum(folded.iterations),
-    sum(folded.samples),
-    sum(folded.total),
-    sum(folded.total_squares),
-    private.merge_all(array_agg(coalesce(folded.result, leases.result))),
-    private.merge_shares(array_agg(coalesce(folded.shares, private.share_of(leases))))
-  from folded cross join lateral private.find_chunk(folded.chunk_id) as leases;
+    fold_partials.job_id, fold_partials.segment, fold_partials.level + 1, merged.*
+  from private.merge_partials(v_partials) as merged;
   insert into private.fold_marks (job_id, segment, level, first_id)
   values (fold_partials.job_id, fold_partials.segment, fold_partials.level, v_ids[1]);
   return true;
@@ -177,7 +237,8 @@ end;
 $$;
 
 comment on function private.fold_partials(uuid, integer, smallint, bigint) is
-'Merges the oldest results of one level into one of the next, if there are enough of them.';
+'Merges the oldest results of one level into one of the next, if there are enough of them: so many '
+'chunks at level 0, so many merged results above.';
 
 create function private.has_fold(
   job_id uuid, segment integer, level smallint, first_id bigint
@@ -192,8 +253,9 @@ declare
 begin
   select fold_size into strict v_size from private.settings;
   return (
-    select count(*) = v_size from (
-      select from private.job_partials as partials
+    select coalesce(sum(case waiting.level when 0 then waiting.chunks else 1 end), 0) >= v_size
+    from (
+      select partials.level, partials.chunks from private.job_partials as partials
       where partials.job_id = has_fold.job_id
         and partials.segment = has_fold.segment
         and partials.level = has_fold.level

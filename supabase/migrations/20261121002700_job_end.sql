@@ -61,7 +61,7 @@ begin
   return (
     select results.result #>> array['metrics', results.result ->> 'primary', 'unit']
     from private.job_partials as partials
-    cross join lateral private.find_chunk(partials.chunk_id) as chunks
+    cross join lateral private.find_chunk(partials.chunk_ids[1]) as chunks
     cross join lateral (select coalesce(partials.result, chunks.result)) as results (result)
     where partials.job_id = primary_unit.job_id
     limit 1
@@ -255,20 +255,12 @@ set search_path = ''
 as $$
 declare
   v_result jsonb;
-  v_done record;
+  v_done constant private.merged_partials := private.merge_partials(array(
+    select partials
+    from private.job_partials as partials
+    where partials.job_id = finish_job.job_id and partials.segment <= finish_job.last_segment
+  ));
 begin
-  select
-    sum(partials.iterations) as iterations,
-    sum(partials.chunks) as chunks,
-    private.merge_all(array_agg(coalesce(partials.result, leases.result))) as result,
-    private.merge_shares(
-      array_agg(coalesce(partials.shares, private.share_of(leases)))
-    ) as shares
-  into v_done
-  from private.job_partials as partials
-  cross join lateral private.find_chunk(partials.chunk_id) as leases
-  where partials.job_id = finish_job.job_id and partials.segment <= finish_job.last_segment;
-
   select
     jsonb_build_object(
       'result', v_done.result,

@@ -1,69 +1,5 @@
 -- Ending leases: a result is accepted once, a failure reopens its range, silence does too.
 
-create type private.finished_chunk as (
-  position bigint,
-  chunk_id uuid,
-  lease_token uuid,
-  status text,
-  result jsonb,
-  digest text,
-  error text,
-  retryable boolean,
-  job_id uuid,
-  problem text
-);
-
-create function private.read_finished(node_id uuid, finished jsonb)
-returns private.finished_chunk[]
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return array(
-    select row(
-      items.position,
-      (items.item ->> 'chunk_id')::uuid,
-      (items.item ->> 'lease_token')::uuid,
-      items.item ->> 'status',
-      results.result,
-      case when results.result is not null then private.result_digest(results.result) end,
-      left(items.item ->> 'error', 2000),
-      coalesce((items.item ->> 'retryable')::boolean, true),
-      leases.job_id,
-      case
-        when leases.job_id is not null and items.item ->> 'status' = 'completed'
-          then private.result_problem(
-            results.result, leases.iterations, leases.seed_offset, configs.engine
-          )
-      end
-    )::private.finished_chunk
-    from jsonb_array_elements(read_finished.finished) with ordinality as items (item, position)
-    -- a lease of another node, or another lease, is as unknown as one that never was
-    left join lateral (
-      select chunks.*
-      from public.sim_chunks as chunks
-      where chunks.id = (items.item ->> 'chunk_id')::uuid
-        and chunks.node_id = read_finished.node_id
-        and chunks.lease_token = (items.item ->> 'lease_token')::uuid
-      -- kept apart, so that each is found by its id whatever the planner takes the table for
-      offset 0
-    ) as leases on true
-    left join public.sim_configs as configs on configs.hash = leases.config_hash
-    cross join lateral (
-      select case
-        when leases.job_id is not null and items.item ->> 'status' = 'completed'
-          then items.item -> 'result'
-      end
-    ) as results (result)
-    order by items.position
-  );
-end;
-$$;
-
-comment on function private.read_finished(uuid, jsonb) is
-'What a node hands in, in order, each with its job and with what is wrong with the result.';
-
 create function private.jobs_to_lock(items private.finished_chunk[])
 returns table (job_id uuid, alone boolean)
 language plpgsql
@@ -298,7 +234,7 @@ $$;
 comment on function private.note_contribution(uuid, private.finished_chunk[]) is
 'Remembers that the node has a part in the jobs of what it hands in.';
 
-create function private.accept_results(node_id uuid, items private.finished_chunk[])
+create function private.accept_result(node_id uuid, item private.finished_chunk)
 returns void
 language plpgsql
 volatile
@@ -306,106 +242,25 @@ set search_path = ''
 as $$
 declare
   v_now constant timestamptz := private.current_time();
-  v_ids uuid[];
-  v_results jsonb[];
-  v_digests text[];
 begin
-  select array_agg(items.chunk_id), array_agg(items.result), array_agg(items.digest)
-  into v_ids, v_results, v_digests
-  from unnest(accept_results.items) as items;
-
-  -- by id, and each looks up its own: joined with what was handed in, chunks might be read whole
   update public.sim_chunks as chunks
   set
     status = 'completed',
-    result = v_results[array_position(v_ids, chunks.id)],
-    result_digest = v_digests[array_position(v_ids, chunks.id)],
+    result = (accept_result.item).result,
+    result_digest = (accept_result.item).digest,
     claimed_at = coalesce(chunks.claimed_at, v_now),
     completed_at = v_now,
     failure = null,
     error = null,
     failed_at = null
-  where chunks.id = any(v_ids);
-
-  insert into private.job_partials
-  (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
-  select
-    items.job_id,
-    chunks.seed_offset / jobs.segment_iterations,
-    0,
-    1,
-    chunks.iterations,
-    (metrics.metric ->> 'n')::numeric,
-    (metrics.metric ->> 'sum')::numeric,
-    (metrics.metric ->> 'sum_squares')::numeric,
-    items.chunk_id
-  from unnest(accept_results.items) as items
-  cross join lateral (
-    select leases.job_id, leases.iterations, leases.seed_offset
-    from public.sim_chunks as leases
-    where leases.id = items.chunk_id
-    offset 0
-  ) as chunks
-  join public.sim_jobs as jobs on jobs.id = chunks.job_id
-  cross join lateral (
-    select items.result #> array['metrics', items.result ->> 'primary']
-  ) as metrics (metric);
-
-  perform private.note_contribution(accept_results.node_id, accept_results.items);
+  where chunks.id = (accept_result.item).chunk_id;
+  perform private.add_partials(array[(accept_result.item).chunk_id]);
+  perform private.note_contribution(accept_result.node_id, array[accept_result.item]);
 end;
 $$;
 
-comment on function private.accept_results(uuid, private.finished_chunk[]) is
-'Counts results, each once: a range can be completed by one row only.';
-
-create function private.plain_results(
-  items private.finished_chunk[], drawn private.drawn_check[]
-)
-returns private.finished_chunk[]
-language plpgsql
-volatile
-set search_path = ''
-as $$
-begin
-  return array(
-    select firsts.item
-    from (
-      select
-        handed as item,
-        handed.position,
-        row_number() over (
-          partition by chunks.job_id, chunks.seed_offset order by handed.position
-        ) as place
-      from unnest(plain_results.items) as handed
-      cross join lateral (
-        select leases.*
-        from public.sim_chunks as leases
-        where leases.id = handed.chunk_id
-        offset 0
-      ) as chunks
-      join public.sim_jobs as jobs on jobs.id = chunks.job_id
-      where handed.status = 'completed'
-        and handed.problem is null
-        and chunks.status in ('pending', 'claimed', 'running')
-        and chunks.rival_id is null
-        and jobs.status in ('pending', 'running')
-        and jobs.engine_version = handed.result ->> 'engine_version'
-        and not private.is_answered_range(chunks.job_id, chunks.seed_offset)
-        and not exists (
-          select from unnest(plain_results.drawn) as drawn where drawn.chunk_id = chunks.id
-        )
-    ) as firsts
-    where firsts.place = 1
-    order by firsts.position
-  );
-end;
-$$;
-
-comment on function private.plain_results(
-  private.finished_chunk[], private.drawn_check[]
-) is
-'The good results of live leases without a rival, of running jobs, that nobody checks: nearly '
-'always all of them, counted at once.';
+comment on function private.accept_result(uuid, private.finished_chunk) is
+'Counts a result, once: a range can be completed by one row only.';
 
 create function private.leave_range_to_rival(chunk public.sim_chunks)
 returns boolean

@@ -1,49 +1,67 @@
 -- Checks: which results are drawn, what is held, and who is right when nodes disagree.
 
-create function private.draw(probability double precision)
-returns boolean
+create function private.lot()
+returns bigint
 language plpgsql
 volatile
 set search_path = ''
 as $$
 begin
   -- of the server's secure random source: nobody learns from other draws what the next will be
-  return (uuid_hash_extended(gen_random_uuid(), 0) & 4294967295)
+  return uuid_hash_extended(gen_random_uuid(), 0);
+end;
+$$;
+
+comment on function private.lot() is
+'What the draws of one call are made with: unpredictable, and known to nobody.';
+
+create function private.draw(probability double precision, chunk_id uuid, lot bigint)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return (uuid_hash_extended(draw.chunk_id, draw.lot) & 4294967295)
     < draw.probability * 4294967296;
 end;
 $$;
 
-comment on function private.draw(double precision) is 'True that often, unpredictably.';
+comment on function private.draw(double precision, uuid, bigint) is
+'True that often, unpredictably; the same however often a chunk is drawn for with one lot.';
 
-create function private.check_probability(trust private.node_trust, is_own boolean)
+create function private.check_probability(
+  trust private.node_trust, is_own boolean, settings private.settings
+)
 returns double precision
 language plpgsql
-volatile
+immutable
 set search_path = ''
 as $$
 declare
   v_agreements constant integer := coalesce((check_probability.trust).agreements, 0);
 begin
-  return (
-    select case
-      when settings.checks_to_trust = 0
-        or check_probability.is_own and settings.trusts_own_nodes
-        then settings.check_probability_min
-      when v_agreements < settings.checks_to_trust then 1
-      else greatest(settings.check_probability_min, 1 / sqrt(greatest(v_agreements, 1)))
-    end
-    from private.settings
-  );
+  return case
+    when (check_probability.settings).checks_to_trust = 0
+      or check_probability.is_own and (check_probability.settings).trusts_own_nodes
+      then (check_probability.settings).check_probability_min
+    when v_agreements < (check_probability.settings).checks_to_trust then 1
+    else greatest(
+      (check_probability.settings).check_probability_min, 1 / sqrt(greatest(v_agreements, 1))
+    )
+  end;
 end;
 $$;
 
-comment on function private.check_probability(private.node_trust, boolean) is
+comment on function private.check_probability(
+  private.node_trust, boolean, private.settings
+) is
 'How likely a result is checked: always while the node is new or suspect; then the less the more '
 'checks in a row agreed with it, by their square root, but never less than the least. A node that '
 'has earned trust with few results could else tell too many lies before one of them is found.';
 
 create function private.draw_checks(
-  trust private.node_trust, node_id uuid, items private.finished_chunk[]
+  trust private.node_trust, node_id uuid, items private.finished_chunk[], lot bigint
 )
 returns private.drawn_check[]
 language plpgsql
@@ -61,10 +79,11 @@ begin
       jobs.id as job_id,
       case
         when jobs.replication > 1 then 1
-        else private.check_probability(draw_checks.trust, jobs.user_id = v_owner_id)
+        else private.check_probability(draw_checks.trust, jobs.user_id = v_owner_id, settings)
       end as probability
     from (select distinct items.job_id from unnest(draw_checks.items) as items) as wanted
     join public.sim_jobs as jobs on jobs.id = wanted.job_id
+    cross join private.settings
   )
   select array_agg(items.chunk_id) into v_drawn
   from unnest(draw_checks.items) as items
@@ -72,7 +91,7 @@ begin
   where items.status = 'completed'
     and items.problem is null
     and odds.probability > 0
-    and private.draw(odds.probability);
+    and private.draw(odds.probability, items.chunk_id, draw_checks.lot);
   if v_drawn is null then
     return array[]::private.drawn_check[];
   end if;
@@ -81,7 +100,7 @@ end;
 $$;
 
 comment on function private.draw_checks(
-  private.node_trust, uuid, private.finished_chunk[]
+  private.node_trust, uuid, private.finished_chunk[], bigint
 ) is
 'Which of the results that a node hands in are held for others to say whether they are right.';
 
@@ -491,7 +510,7 @@ set search_path = ''
 as $$
 begin
   insert into private.job_partials
-  (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
+  (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_ids)
   select
     jobs.id,
     chunks.seed_offset / jobs.segment_iterations,
@@ -501,7 +520,7 @@ begin
     (metrics.metric ->> 'n')::numeric,
     (metrics.metric ->> 'sum')::numeric,
     (metrics.metric ->> 'sum_squares')::numeric,
-    chunks.id
+    array[chunks.id]
   from private.find_chunks(add_partials.chunk_ids) as chunks
   cross join lateral (
     select chunks.result #> array['metrics', chunks.result ->> 'primary']

@@ -33,8 +33,8 @@ begin
       (settle_good_result.chunk).node_id, array[settle_good_result.item]
     );
   else
-    perform private.accept_results(
-      (settle_good_result.chunk).node_id, array[settle_good_result.item]
+    perform private.accept_result(
+      (settle_good_result.chunk).node_id, settle_good_result.item
     );
   end if;
 end;
@@ -218,73 +218,3 @@ $$;
 
 comment on function private.refuse_results(private.finished_chunk[]) is
 'What a quarantined node is told. Its leases are taken away by whoever purges it.';
-
-create function private.settle(node_id uuid, finished jsonb)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_items private.finished_chunk[] := private.read_finished(settle.node_id, settle.finished);
-  v_held uuid[] := private.lock_jobs(v_items);
-  v_trust private.node_trust := private.trust_of(settle.node_id);
-  v_drawn private.drawn_check[] := array[]::private.drawn_check[];
-  v_plain private.finished_chunk[] := array[]::private.finished_chunk[];
-  v_accepted uuid[];
-  v_positions bigint[];
-  v_outcomes jsonb[];
-  v_item private.finished_chunk;
-  v_job record;
-begin
-  if v_trust.quarantined_at is not null then
-    return private.refuse_results(v_items);
-  end if;
-  v_drawn := private.draw_checks(v_trust, settle.node_id, v_items);
-  v_plain := private.plain_results(v_items, v_drawn);
-  perform private.accept_results(settle.node_id, v_plain);
-  select
-    coalesce(array_agg(items.chunk_id), '{}'),
-    coalesce(array_agg(items.position), '{}')
-  into v_accepted, v_positions
-  from unnest(v_plain) as items;
-  v_outcomes := array(
-    select case
-      when items.position = any(v_positions)
-        then jsonb_build_object('chunk_id', items.chunk_id, 'outcome', 'accepted')
-    end
-    from unnest(v_items) as items
-    order by items.position
-  );
-  if cardinality(v_plain) < cardinality(v_items) then
-    perform private.lock_checks(v_items);
-  end if;
-
-  foreach v_item in array v_items loop
-    continue when v_outcomes[v_item.position] is not null;
-    v_outcomes[v_item.position] := private.settle_chunk(
-      v_item,
-      (select drawn from unnest(v_drawn) as drawn where drawn.chunk_id = v_item.chunk_id limit 1),
-      v_item.job_id = any(v_held)
-    );
-    if v_item.status = 'completed' and v_outcomes[v_item.position] ->> 'outcome' = 'accepted' then
-      v_accepted := v_accepted || v_item.chunk_id;
-    end if;
-  end loop;
-  if cardinality(v_accepted) > 0 then
-    perform private.note_success(v_trust);
-  end if;
-  for v_job in
-    select chunks.job_id, array_agg(chunks.id) as accepted
-    from private.find_chunks(v_accepted) as chunks
-    group by chunks.job_id
-    order by private.job_lock_key(chunks.job_id)
-  loop
-    perform private.advance_job(v_job.job_id, v_job.accepted, v_job.job_id = any(v_held));
-  end loop;
-  return to_jsonb(v_outcomes);
-end;
-$$;
-
-comment on function private.settle(uuid, jsonb) is
-'Settles everything a node hands in; answers the outcome of each, in order.';

@@ -73,12 +73,20 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_removed bigint;
+  v_touched uuid[];
 begin
-  delete from private.job_partials as partials
-  where partials.job_id = unmerge.job_id and partials.chunk_id = any(unmerge.chunk_ids);
-  get diagnostics v_removed = row_count;
-  if v_removed = cardinality(unmerge.chunk_ids) then
+  with removed as (
+    delete from private.job_partials as partials
+    where partials.job_id = unmerge.job_id and partials.chunk_ids && unmerge.chunk_ids
+    returning partials.chunk_ids
+  )
+  select array_agg(touched.id) into v_touched
+  from removed cross join lateral unnest(removed.chunk_ids) as touched (id);
+  if v_touched @> unmerge.chunk_ids then
+    perform private.add_partials(array(
+      select touched.id from unnest(v_touched) as touched (id)
+      where touched.id <> all(unmerge.chunk_ids)
+    ));
     return;
   end if;
   -- minima and maxima cannot be taken out of a merge: it is made anew from the results

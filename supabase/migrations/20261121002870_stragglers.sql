@@ -69,12 +69,16 @@ begin
   update public.sim_chunks as chunks
   set rival_id = v_rival_id
   where chunks.id = (lease_again.chunk).id;
+  perform private.push_chunks(
+    lease_again.node_id, private.describe_chunks(array[v_rival_id])
+  );
   return v_rival_id;
 end;
 $$;
 
 comment on function private.lease_again(public.sim_chunks, uuid) is
-'Leases the range of a lease that is out to another node as well. The caller holds the job.';
+'Leases the range of a lease that is out to another node as well, and pushes it. The caller holds '
+'the job.';
 
 create function private.take_idle_worker(job_id uuid, except_node_id uuid, quantity integer)
 returns uuid
@@ -104,7 +108,7 @@ $$;
 
 comment on function private.take_idle_worker(uuid, uuid, integer) is
 'The fastest of `quantity` waiting nodes that may serve the job, one worker of which is now taken; '
-'null when there is none. The caller pushes something to it.';
+'null when there is none. The caller leases something to it.';
 
 create function private.speculate_on_job(job_id uuid, quantity integer)
 returns integer

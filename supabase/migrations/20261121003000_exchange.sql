@@ -1,69 +1,5 @@
 -- The hot call. A node hands in what ended and takes what is next, in one round trip.
 
-create function private.meet_node(node_id uuid)
-returns public.nodes
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_node public.nodes;
-  v_now timestamptz := private.current_time();
-begin
-  perform private.lock_node(meet_node.node_id);
-  select * into v_node from public.nodes where nodes.id = meet_node.node_id;
-  if not found then
-    perform private.refuse(
-      401, 'UNAUTHORIZED', 'This node is not registered.', '{}', 'Register it again.'
-    );
-  end if;
-  if v_node.user_id is null then
-    perform private.refuse(
-      403, 'FORBIDDEN', 'This node is not claimed yet.', '{}', 'Enter its code as its owner.'
-    );
-  end if;
-  -- at most once a minute: this row is published to everybody who watches it
-  if v_node.status = 'offline' or v_node.last_seen_at < v_now - interval '1 minute' then
-    update public.nodes set status = 'online', last_seen_at = v_now where nodes.id = v_node.id;
-    perform private.keep_node_device(v_node.id);
-  end if;
-  return v_node;
-end;
-$$;
-
-comment on function private.meet_node(uuid) is
-'The claimed node that is calling, which is thereby online. Its calls come one after the other.';
-
-create function private.renew_leases(node_id uuid)
-returns private.node_heartbeats
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_now timestamptz := private.current_time();
-  v_settings private.settings;
-  v_heartbeat private.node_heartbeats;
-begin
-  select * into strict v_settings from private.settings;
-  select * into v_heartbeat
-  from private.node_heartbeats as heartbeats
-  where heartbeats.node_id = renew_leases.node_id;
-  if v_heartbeat.seen_at > v_now - v_settings.heartbeat_period / 3 then
-    return v_heartbeat;
-  end if;
-  insert into private.node_heartbeats as heartbeats (node_id, seen_at, leases_until)
-  values (renew_leases.node_id, v_now, v_now + v_settings.lease_duration)
-  on conflict on constraint node_heartbeats_pkey do update
-  set seen_at = excluded.seen_at, leases_until = excluded.leases_until
-  returning * into v_heartbeat;
-  return v_heartbeat;
-end;
-$$;
-
-comment on function private.renew_leases(uuid) is
-'Renews the node''s leases. Writes only when it is a while ago. The caller has the node locked.';
-
 create function private.check_exchange(finished jsonb, slots integer, running jsonb)
 returns void
 language plpgsql
@@ -83,14 +19,11 @@ begin
   if check_exchange.running is distinct from '[]' then
     perform private.check_chunk_ids(check_exchange.running, 'running');
   end if;
-  if check_exchange.finished <> '[]' then
-    perform private.check_finished(check_exchange.finished);
-  end if;
 end;
 $$;
 
 comment on function private.check_exchange(jsonb, integer, jsonb) is
-'Refuses an exchange that is malformed, before anything is changed.';
+'Refuses an exchange that is malformed, but for what single chunks are: they are read once.';
 
 create function private.check_chunk_ids(chunk_ids jsonb, field text)
 returns void
@@ -251,55 +184,142 @@ $$;
 comment on function private.resend_leases(uuid, uuid[], integer) is
 'Leases the node has but does not know of: their push was lost, or the node restarted.';
 
-create function private.take_chunks(
-  node public.nodes, slots integer, iterations_per_second double precision, wait boolean
-)
-returns uuid[]
+create function private.find_known_job(jobs private.known_job[], job_id uuid, node_id uuid)
+returns private.known_job
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_job_id uuid;
-  v_ids uuid[] := array[]::uuid[];
+  v_job private.known_job;
 begin
-  for v_job_id in select * from private.jobs_for_node((take_chunks.node).id) loop
-    exit when cardinality(v_ids) >= take_chunks.slots;
-    continue when not private.try_share_job(v_job_id);
-    v_ids := v_ids || private.lease_chunks(
-      v_job_id,
-      (take_chunks.node).id,
-      take_chunks.slots - cardinality(v_ids),
-      'claimed',
-      take_chunks.iterations_per_second,
-      take_chunks.slots,
-      -- who has cut one job waits for nobody who cuts another
-      take_chunks.wait and cardinality(v_ids) = 0
-    );
+  foreach v_job in array find_known_job.jobs loop
+    if v_job.id = find_known_job.job_id then
+      return v_job;
+    end if;
   end loop;
-  return v_ids;
+  if private.try_share_job(find_known_job.job_id) then
+    return private.known_job(find_known_job.job_id, find_known_job.node_id);
+  end if;
+  return null;
 end;
 $$;
 
-comment on function private.take_chunks(public.nodes, integer, double precision, boolean) is
+comment on function private.find_known_job(private.known_job[], uuid, uuid) is
+'What is known of a job that this call shares, or can share without waiting; null of another.';
+
+create type private.taken_chunks as (chunks jsonb, job_ids uuid array);
+
+create function private.take_of_jobs(
+  job_ids uuid[],
+  lessee private.lessee,
+  slots integer,
+  known private.known_job[],
+  taken private.taken_chunks
+)
+returns private.taken_chunks
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_taken private.taken_chunks := take_of_jobs.taken;
+  v_lessee private.lessee := take_of_jobs.lessee;
+  v_job_id uuid;
+  v_job private.known_job;
+  v_chunks jsonb;
+begin
+  foreach v_job_id in array take_of_jobs.job_ids loop
+    exit when jsonb_array_length(v_taken.chunks) >= take_of_jobs.slots;
+    v_job := private.find_known_job(take_of_jobs.known, v_job_id, v_lessee.node_id);
+    continue when v_job.id is null;
+    -- who has cut one job waits for nobody who cuts another
+    v_lessee.waits := v_lessee.waits and v_taken.chunks = '[]';
+    v_chunks := private.lease_chunks(
+      v_job, v_lessee, take_of_jobs.slots - jsonb_array_length(v_taken.chunks)
+    );
+    if v_chunks <> '[]' then
+      v_taken.chunks := v_taken.chunks || v_chunks;
+      v_taken.job_ids := v_taken.job_ids || v_job_id;
+    end if;
+  end loop;
+  return v_taken;
+end;
+$$;
+
+comment on function private.take_of_jobs(
+  uuid[], private.lessee, integer, private.known_job[], private.taken_chunks
+) is
+'Leases chunks of these jobs, in this order, until `slots` are taken.';
+
+create function private.take_chunks(
+  caller private.caller,
+  slots integer,
+  waits boolean,
+  known private.known_job[],
+  moment timestamptz,
+  settings private.settings
+)
+returns private.taken_chunks
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_node_id constant uuid := (take_chunks.caller).node_id;
+  v_owner_id constant uuid := (take_chunks.caller).owner_id;
+  v_lessee private.lessee;
+  v_own uuid[] := array[]::uuid[];
+  v_taken private.taken_chunks := row('[]'::jsonb, array[]::uuid[]);
+begin
+  if take_chunks.slots < 1 then
+    return v_taken;
+  end if;
+  v_lessee := private.lessee(
+    v_node_id, 'claimed', (take_chunks.caller).iterations_per_second, take_chunks.slots,
+    take_chunks.waits, take_chunks.moment, take_chunks.settings
+  );
+  -- mostly the owner has enough for it
+  if (take_chunks.caller).serves_owner
+    and (not (take_chunks.caller).owner_is_limited or private.may_lease_more(v_owner_id))
+  then
+    v_own := private.own_jobs(
+      v_owner_id, v_node_id, (take_chunks.caller).engines, take_chunks.moment,
+      (take_chunks.settings).priority_ageing
+    );
+    v_taken := private.take_of_jobs(
+      v_own, v_lessee, take_chunks.slots, take_chunks.known, v_taken
+    );
+  end if;
+  if jsonb_array_length(v_taken.chunks) < take_chunks.slots then
+    v_taken := private.take_of_jobs(
+      array(
+        select jobs.id from private.jobs_for_node(v_node_id) as jobs (id)
+        where jobs.id <> all(v_own)
+      ), v_lessee, take_chunks.slots, take_chunks.known, v_taken
+    );
+  end if;
+  return v_taken;
+end;
+$$;
+
+comment on function private.take_chunks(
+  private.caller, integer, boolean, private.known_job[], timestamptz, private.settings
+) is
 'Leases up to `slots` chunks to the node that asks, from the jobs to be served first. Waits, if it '
 'may, for other cutters of the first job that has work, and of no other.';
 
-create function private.wake_others(chunk_ids uuid[])
+create function private.wake_others(job_ids uuid[])
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
 begin
-  if exists (select from private.idle_nodes) then
-    perform private.dispatch_job(jobs.job_id, settings.dispatch_nodes_per_exchange)
-    from (
-      select distinct chunks.job_id from private.find_chunks(wake_others.chunk_ids) as chunks
-    ) as jobs
-    cross join private.settings
-    where exists (select from private.open_jobs as open where open.job_id = jobs.job_id);
-  end if;
+  perform private.dispatch_job(jobs.id, settings.dispatch_nodes_per_exchange)
+  from unnest(wake_others.job_ids) as jobs (id)
+  cross join private.settings
+  where exists (select from private.open_jobs as open where open.job_id = jobs.id);
 end;
 $$;
 
@@ -307,34 +327,36 @@ comment on function private.wake_others(uuid[]) is
 'Where a node found work there may be more: wakes some of the nodes that wait.';
 
 create function private.next_poll(
-  node public.nodes, free_slots integer, iterations_per_second double precision
+  caller private.caller, free_slots integer, settings private.settings
 )
 returns interval
 language plpgsql
 volatile
 set search_path = ''
 as $$
-declare
-  v_settings private.settings;
 begin
-  select * into strict v_settings from private.settings;
   if next_poll.free_slots < 1 then
-    perform private.stop_waiting((next_poll.node).id);
-    return v_settings.poll_period;
+    if (next_poll.caller).is_waiting then
+      perform private.stop_waiting((next_poll.caller).node_id);
+    end if;
+    return (next_poll.settings).poll_period;
   end if;
   if private.wait_for_work(
-    (next_poll.node).id,
-    (next_poll.node).user_id,
+    (next_poll.caller).node_id,
+    (next_poll.caller).owner_id,
     next_poll.free_slots,
-    coalesce(next_poll.iterations_per_second, v_settings.default_iterations_per_second)
+    coalesce(
+      (next_poll.caller).iterations_per_second,
+      (next_poll.settings).default_iterations_per_second
+    )
   ) then
-    return v_settings.retry_poll_period;
+    return (next_poll.settings).retry_poll_period;
   end if;
-  return v_settings.poll_period;
+  return (next_poll.settings).poll_period;
 end;
 $$;
 
-comment on function private.next_poll(public.nodes, integer, double precision) is
+comment on function private.next_poll(private.caller, integer, private.settings) is
 'Lists or unlists the node as waiting; answers when it should ask again.';
 
 create function private.exchange_chunks(finished jsonb, slots integer, running jsonb)
@@ -351,30 +373,35 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
-  v_node_id uuid := private.require_node();
-  v_node public.nodes;
-  v_heartbeat private.node_heartbeats;
-  v_outcomes jsonb := '[]'::jsonb;
+  v_node_id constant uuid := private.require_node();
+  v_now constant timestamptz := private.current_time();
+  v_settings private.settings;
+  v_caller private.caller;
+  v_settled private.settlement := row('[]'::jsonb, array[]::private.known_job[], true);
+  v_has_finished constant boolean := exchange_chunks.finished <> '[]';
   v_has_swept boolean := false;
   v_required text;
   v_running uuid[] := array[]::uuid[];
   v_slots integer;
-  v_resent uuid[] := array[]::uuid[];
-  v_taken uuid[] := array[]::uuid[];
-  v_next_poll interval;
+  v_sent uuid[] := array[]::uuid[];
+  v_chunks jsonb := '[]'::jsonb;
+  v_taken private.taken_chunks;
+  v_answer jsonb;
 begin
   perform private.check_exchange(
     exchange_chunks.finished, exchange_chunks.slots, exchange_chunks.running
   );
-  v_node := private.meet_node(v_node_id);
-  v_heartbeat := private.renew_leases(v_node_id);
+  select * into strict v_settings from private.settings;
+  v_caller := private.hear_caller(v_node_id, v_now, v_settings);
   if exchange_chunks.running <> '[]' then
     v_running := array(
       select ids.id::uuid from jsonb_array_elements_text(exchange_chunks.running) as ids (id)
     );
   end if;
-  if jsonb_array_length(exchange_chunks.finished) > 0 then
-    v_outcomes := private.settle(v_node_id, exchange_chunks.finished);
+  if v_has_finished then
+    v_settled := private.settle(
+      v_node_id, v_caller.owner_id, exchange_chunks.finished, v_now, v_settings
+    );
   else
     v_has_swept := private.sweep_sometimes();
   end if;
@@ -382,43 +409,52 @@ begin
     perform private.confirm_running(v_node_id, v_running);
   end if;
 
-  v_required := private.required_version(v_node.version);
+  if v_settings.minimum_node_version is not null then
+    v_required := private.required_version(v_caller.version);
+  end if;
   v_slots := case
-    when v_node.paused_at is not null or v_node.max_parallel = 0 or v_required is not null
-      or private.is_sidelined(v_node_id) then 0
+    when v_caller.rests or v_required is not null then 0
+    -- what it handed in may have changed what is thought of it
+    when (v_caller.is_sidelined or not v_settled.is_plain or v_has_swept)
+      and private.is_sidelined(v_node_id) then 0
     else exchange_chunks.slots
   end;
   if v_slots > 0 then
     -- a node that works has had its pushes; while it does, a look every few seconds is enough
-    if jsonb_array_length(exchange_chunks.finished) = 0
-      or v_heartbeat.seen_at = private.current_time()
-    then
-      v_resent := private.resend_leases(v_node_id, v_running, v_slots);
+    if not v_has_finished or v_caller.seen_at = v_now then
+      v_sent := private.resend_leases(v_node_id, v_running, v_slots);
     end if;
-    v_taken := private.lease_checks(v_node, v_slots - cardinality(v_resent), 'claimed');
-    v_taken := v_taken || private.take_chunks(
-      v_node, v_slots - cardinality(v_resent) - cardinality(v_taken),
-      v_heartbeat.iterations_per_second, not v_has_swept
+    if v_caller.something_is_checked or not v_settled.is_plain or v_has_swept then
+      v_sent := v_sent || private.lease_checks(nodes, v_slots - cardinality(v_sent), 'claimed')
+      from public.nodes where nodes.id = v_node_id;
+    end if;
+    if cardinality(v_sent) > 0 then
+      v_chunks := private.describe_chunks(v_sent);
+    end if;
+    v_taken := private.take_chunks(
+      v_caller, v_slots - cardinality(v_sent), not v_has_swept, v_settled.jobs, v_now, v_settings
     );
+    v_chunks := v_chunks || v_taken.chunks;
   end if;
-  v_next_poll := private.next_poll(
-    v_node, v_slots - cardinality(v_resent) - cardinality(v_taken),
-    v_heartbeat.iterations_per_second
-  );
-  perform private.wake_others(v_taken);
-  perform private.wake_checkers(exchange_chunks.finished);
-  return jsonb_build_object(
-    'outcomes', v_outcomes,
-    'chunks', private.describe_chunks(v_resent || v_taken),
+  v_answer := jsonb_build_object(
+    'outcomes', v_settled.outcomes,
+    'chunks', v_chunks,
     'cancelled', case
       when cardinality(v_running) > 0 then private.lost_chunks(v_node_id, v_running)
       else '[]'
     end,
-    'next_poll_ms', (extract(epoch from v_next_poll) * 1000)::integer
-  ) || case
-    when v_required is null then '{}'::jsonb
-    else jsonb_build_object('required_version', v_required)
-  end;
+    'next_poll_ms', (1000 * extract(epoch from private.next_poll(
+      v_caller, v_slots - jsonb_array_length(v_chunks), v_settings
+    )))::integer
+  );
+  if v_caller.somebody_waits then
+    perform private.wake_others(v_taken.job_ids);
+    perform private.wake_checkers(exchange_chunks.finished);
+  end if;
+  if v_required is not null then
+    return v_answer || jsonb_build_object('required_version', v_required);
+  end if;
+  return v_answer;
 end;
 $$;
 

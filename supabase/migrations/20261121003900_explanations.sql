@@ -263,10 +263,9 @@ declare
 begin
   if v_shares is null then
     select private.presented_shares(private.merge_shares(
-      array_agg(coalesce(partials.shares, private.share_of(leases)))
+      array_agg(coalesce(partials.shares, private.shares_of_chunks(partials.chunk_ids)))
     )) into v_shares
     from private.job_partials as partials
-    cross join lateral private.find_chunk(partials.chunk_id) as leases
     where partials.job_id = (shares_of_job.job).id;
   end if;
   return (

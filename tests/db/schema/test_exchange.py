@@ -219,6 +219,25 @@ def test_a_result_that_cannot_be_right_is_known_by_its_reason(pool: Pool) -> Non
     assert _problem(pool, result(chunk)) is None
 
 
+def test_results_are_judged_together_as_one_by_one(pool: Pool) -> None:
+    """No result that has a problem passes for plain, and none that has none is looked at twice."""
+    pool.configure(chunk_iterations_min=50, chunk_iterations_max=50)
+    user = pool.user()
+    user.submit(1000)
+    node = pool.node(user)
+    (chunk,) = node.take()
+    for change, reason in ((lambda _: None, None), *WRONG):
+        document: Json = copy.deepcopy(result(chunk))
+        change(document)
+        assert pool.rows(
+            "select handed_in.is_plain, items.problem"
+            " from private.read_finished(%s, %s, true) as handed_in"
+            " cross join lateral unnest(handed_in.items) as items",
+            node.id,
+            Jsonb([completed(chunk, document)]),
+        ) == [(reason is None, reason)], document
+
+
 def test_a_result_that_is_no_object_is_malformed(pool: Pool) -> None:
     """Whatever is handed in as a result, the answer is a reason."""
     documents: tuple[Any, ...] = ([], "text", None, 5)

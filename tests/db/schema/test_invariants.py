@@ -20,8 +20,8 @@ DAMAGE = {
     "a result is merged twice": (
         """
         insert into private.job_partials
-          (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
-        select job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id
+          (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_ids)
+        select job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_ids
         from private.job_partials
         """,
         ["10 iterations in 1 results, but 20 in 2 are counted"],
@@ -211,8 +211,8 @@ def test_a_job_that_nothing_can_finish_is_found(pool: Pool) -> None:
         pool,
         """
         insert into private.job_partials
-          (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_id)
-        select job_id, 0, 0, 1, iterations, 1, 1, 1, id from public.sim_chunks;
+          (job_id, segment, level, chunks, iterations, samples, total, total_squares, chunk_ids)
+        select job_id, 0, 0, 1, iterations, 1, 1, 1, array[id] from public.sim_chunks;
         update public.sim_jobs
         set status = 'running', completed_at = null, result = null
         """,

@@ -64,6 +64,31 @@ def test_cutting_one_job_at_once_does_not_give_a_range_twice(pool: Pool) -> None
     assert second["seed_offset"] >= 1_000_000
 
 
+def test_a_deletion_waits_for_who_leases(pool: Pool) -> None:
+    """Chunks have no foreign key to their job: none may stay behind when it goes."""
+    user = pool.user()
+    job, node = user.submit(100_000), pool.node(user)
+    node.outcome(completed(node.take(2)[0]))
+    leasing = pool.database.connect_as_admin()
+    with ThreadPoolExecutor() as executor:
+        with leasing.transaction():
+            leasing.execute("select private.share_job(%s)", (job["id"],))
+            leasing.execute(
+                "insert into public.sim_chunks (job_id, node_id, config_hash, seed_offset,"
+                " iterations, status, attempt, lease_expires_at)"
+                " select job_id, node_id, config_hash, seed_offset, iterations, 'pending', 2,"
+                " lease_expires_at from public.sim_chunks where status = 'claimed'"
+            )
+            future = executor.submit(
+                pool.admin.execute, "delete from public.sim_jobs where id = %s", (job["id"],)
+            )
+            _wait_until_blocked(pool, future)
+        future.result(PATIENCE)
+    for table in ("public.sim_chunks", "private.job_partials", "private.uncut_ranges"):
+        assert pool.scalar(f"select count(*) from {table}") == 0  # noqa: S608
+    assert node.take() == []
+
+
 UNCUT = "select from private.uncut_ranges where job_id = %s for update"
 
 

@@ -333,17 +333,46 @@ def test_a_node_is_checked_less_the_more_checks_agreed(
     pool.configure(check_probability_min=0.02)
     node = stranger(pool, agreements)
     found = pool.scalar(
-        "select private.check_probability(private.trust_of(%s::uuid), false)", node.id
+        "select private.check_probability(private.trust_of(%s::uuid), false, settings)"
+        " from private.settings",
+        node.id,
     )
     assert found == pytest.approx(probability)
 
 
 def test_the_draw_is_as_often_as_it_should(pool: Pool) -> None:
     """One in ten of twenty thousand, within five standard deviations."""
-    drawn = pool.scalar("select count(*) from generate_series(1, 20000) where private.draw(0.1)")
-    assert abs(drawn - 2000) < 5 * (20_000 * 0.1 * 0.9) ** 0.5
-    assert pool.scalar("select count(*) from generate_series(1, 100) where private.draw(1)") == 100
-    assert pool.scalar("select count(*) from generate_series(1, 100) where private.draw(0)") == 0
+    query = (
+        "with chunks as materialized ("
+        "  select private.lease_ids(now(), gen_random_uuid()) || lpad(to_hex(n), 4, '0') as id"
+        "  from generate_series(1, %s) as n"
+        ")"
+        " select count(*) from chunks cross join private.lot() as lots (lot)"
+        " where private.draw(%s, chunks.id::uuid, lots.lot)"
+    )
+    assert abs(pool.scalar(query, 20_000, 0.1) - 2000) < 5 * (20_000 * 0.1 * 0.9) ** 0.5
+    assert pool.scalar(query, 100, 1) == 100
+    assert pool.scalar(query, 100, 0) == 0
+
+
+def test_of_many_results_in_one_call_those_that_are_drawn_are_held(pool: Pool) -> None:
+    """The others count at once; all are accepted, and in the end each counts once."""
+    pool.configure(check_probability_min=0.5, fold_size=1000)
+    user = pool.user()
+    job = submit(user, 500)
+    node, other = stranger(pool, 10**6), stranger(pool, 10**6)
+    node.outcome(completed(node.take()[0]))
+    chunks = node.take(24)
+    outcomes = node.exchange([completed(chunk) for chunk in chunks])["outcomes"]
+    assert outcomes == [{"chunk_id": chunk["chunk_id"], "outcome": "accepted"} for chunk in chunks]
+    held = pool.scalar("select count(*) from public.sim_chunks where status = 'held'")
+    counted = pool.scalar("select sum(chunks) from private.job_partials")
+    assert 0 < held < 25
+    assert held + counted == 25
+    for _ in range(4):
+        other.work()
+        node.work()
+    assert_right(user, job)
 
 
 def test_nobody_earns_trust_with_jobs_of_its_own(pool: Pool) -> None:
