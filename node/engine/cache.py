@@ -17,7 +17,7 @@ import tempfile
 from itertools import count
 from pathlib import Path
 
-MOST_FILES = 64  #: of a directory; the oldest go
+MOST_FILES = 64  #: of a kind in a directory; the oldest go
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _KERNELS = Path(__file__).parent
 _LOCK = "lock"
@@ -68,7 +68,10 @@ def _whole(file: Path) -> bytes | None:
 
 
 def keep(name: str, content: bytes) -> None:
-    """Keep something under a name, if there is a directory for it and room on the disk."""
+    """Keep something under a name, if there is a directory for it and room on the disk.
+
+    What stands before the first dash of the name is its kind.
+    """
     for own in _used:
         partial = None
         try:
@@ -76,16 +79,15 @@ def keep(name: str, content: bytes) -> None:
                 partial = Path(file.name)
                 file.write(hashlib.sha256(content).digest() + content)
             partial.replace(own / name)
-            _drop_oldest(own)
+            _drop_oldest(own, name.split("-", maxsplit=1)[0])
         except OSError as error:
             logger.warning("Compiled code could not be kept: %s", error)
             if partial is not None:
                 partial.unlink(missing_ok=True)
 
 
-def _drop_oldest(directory: Path) -> None:
-    files = [file for file in directory.iterdir() if file.name != _LOCK]
-    files.sort(key=lambda file: file.stat().st_mtime_ns)
+def _drop_oldest(directory: Path, kind: str) -> None:
+    files = sorted(directory.glob(f"{kind}-*"), key=lambda file: file.stat().st_mtime_ns)
     for file in files[:-MOST_FILES]:
         file.unlink()
 

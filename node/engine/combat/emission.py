@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from node.engine.combat.nodes import Node, Type
 
 MOST_LINES = 20_000  #: more would take longer to compile than anybody waits
+ASK_CALLED = "@ask"  #: what answers questions; it is for others to define
 _TYPES: dict[Type, str] = {"truth": "i1", "whole": "i64", "real": "double"}
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul"}
 _SIGNED = {"<": "slt", "<=": "sle", ">": "sgt", ">=": "sge", "==": "eq", "!=": "ne"}
@@ -31,12 +32,12 @@ class TooLargeError(ValueError):
     """The code of the expressions has grown too large."""
 
 
-def emit(roots: Sequence[Node], columns: str, ask: int) -> str:
-    """Write a module; `columns` is the type of both arrays, `ask` the address of what is asked."""
+def emit(roots: Sequence[Node], columns: str) -> str:
+    """Write a module; `columns` is the type of both arrays."""
     bodies: list[str] = []
     room = MOST_LINES
     for index, root in enumerate(roots):
-        body = _Body(f"n{index}", columns, ask, room)
+        body = _Body(f"n{index}", columns, room)
         bodies.append(body.text(root))
         room -= body.size
     cases = " ".join(f"i64 {index}, label %n{index}" for index in range(len(roots)))
@@ -57,7 +58,7 @@ def emit(roots: Sequence[Node], columns: str, ask: int) -> str:
 def is_too_large(roots: Sequence[Node]) -> bool:
     """Tell whether the code of expressions would grow too large."""
     try:
-        emit(roots, "ptr", 0)
+        emit(roots, "ptr")
     except TooLargeError:
         return True
     return False
@@ -70,8 +71,8 @@ def _real(value: float) -> str:
 class _Body:
     """The function of one expression."""
 
-    def __init__(self, name: str, columns: str, ask: int, most_lines: int) -> None:
-        self._name, self._columns, self._ask = name, columns, ask
+    def __init__(self, name: str, columns: str, most_lines: int) -> None:
+        self._name, self._columns = name, columns
         self._most_lines = most_lines
         self._lines: list[str] = []
         self._slots: list[str] = []
@@ -163,9 +164,8 @@ class _Body:
         question, about, more = node.parts
         where, number = self._value(about), self._value(more)
         columns = f"{self._columns} %i, {self._columns} %r"
-        function = f"inttoptr (i64 {self._ask} to ptr)"
         return self._line(
-            f"call double {function}(i64 {question}, i64 {where}, double {number}, {columns})"
+            f"call double {ASK_CALLED}(i64 {question}, i64 {where}, double {number}, {columns})"
         )
 
     def _folded(self, node: Node, parts: Sequence[str]) -> str:

@@ -12,11 +12,13 @@ from node.engine.combat import rotation
 from node.engine.combat.counters import Counters, names
 from node.engine.combat.fights import LARGEST_SLICE, CombatPlan, Fights
 from node.engine.combat.journal import replay
+from node.engine.combat.kernels.jit import is_checked
 from node.engine.combat.loop import event_loop
 from node.engine.combat.native import compiled
 from node.engine.combat.schema import CONFIG
 from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
+from node.engine.combat.special import Special
 from node.engine.combat.world import World
 from node.engine.configs import default_config
 from node.engine.documents import read_json
@@ -25,6 +27,8 @@ from node.engine.protocol import ConfigError, Plan, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from node.engine.combat.completion import Entities
+    from node.engine.combat.image import IntArray, RealArray
     from node.engine.protocol import Replay
 
 NAME = "combat"
@@ -87,11 +91,13 @@ class CombatEngine:
         program = rotation.Program(world, document)
         program.place(image)
         ints, reals = image.arrays()
+        evaluate = compiled(world.code.roots)
         return CombatPlan(
             ints,
             reals,
             event_loop(),
-            compiled(world.code.roots),
+            special(ints, reals, evaluate, {**world.places(), "line": program.places()}),
+            evaluate,
             Counters(world, program.lines),
             names(world, program.lines),
         )
@@ -131,7 +137,9 @@ class CombatEngine:
             total = results.merge(total, {**total, **part})
             keep(per_second)
             done += size
-            size = _next_size(size, time.perf_counter() - begun)
+            taken = time.perf_counter() - begun
+            fights.expect(taken, taken / size * (len(iterations) - done))
+            size = _next_size(size, taken)
         return total
 
     def replay(self, plan: Plan, seed: int, iteration: int) -> Replay:
@@ -147,6 +155,11 @@ class CombatEngine:
             self.run(plan, 1, done, LARGEST_SLICE, lambda: False)
             done += LARGEST_SLICE
         return done / elapsed
+
+
+def special(ints: IntArray, reals: RealArray, evaluate: Any, entities: Entities) -> Special | None:
+    """Make what builds the event loop of a document, where code is compiled for speed."""
+    return None if is_checked() else Special(ints, reals, evaluate.code, entities)
 
 
 def create() -> CombatEngine:

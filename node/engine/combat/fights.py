@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from node.engine.combat.counters import Counters, Name
     from node.engine.combat.image import IntArray, RealArray
     from node.engine.combat.kernels.jit import Evaluate
+    from node.engine.combat.special import Special
 
     Records = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
@@ -31,6 +32,7 @@ class CombatPlan(Plan):
     ints: IntArray
     reals: RealArray
     simulate: Callable[..., int]
+    special: Special | None  #: does the same sooner, but keeps no log
     evaluate: Evaluate
     counters: Counters
     names: Mapping[int, Name]  #: of all that a log can be about, by offset
@@ -43,8 +45,9 @@ class Fights:
         self._plan = plan
         self._seed = seed
         self._fresh = plan.ints.copy()
-        self._fresh[at.LOG] = len(plan.ints) if room else at.NOTHING
-        self._ints = np.concatenate([plan.ints, np.zeros(room * at.RECORD_SIZE, np.int64)])
+        self._fresh[at.KEEPS_LOG] = int(room > 0)
+        self._fresh[at.LOG] = len(plan.ints)
+        self._ints = np.concatenate([self._fresh, np.zeros(room * at.RECORD_SIZE, np.int64)])
         self._reals = plan.reals.copy()
         self._sums = np.zeros(len(plan.ints), np.int64)
         self._damage = np.zeros(LARGEST_SLICE, np.int64)
@@ -54,7 +57,7 @@ class Fights:
         """Simulate some iterations; give what a result has of them, and the DPS of each."""
         plan = self._plan
         self._sums.fill(0)
-        finished = plan.simulate(
+        finished = self._simulate()(
             plan.evaluate,
             self._fresh,
             plan.reals,
@@ -69,6 +72,16 @@ class Fights:
         if finished < size:
             raise SimulationError(self._failure(first + finished))
         return self._result(first, self._damage[:size], self._length[:size])
+
+    def expect(self, spent: float, left: float) -> None:
+        """Tell how many seconds were simulated, and how many are to come."""
+        if self._plan.special is not None:
+            self._plan.special.expect(spent, left)
+
+    def _simulate(self) -> Callable[..., int]:
+        """Give what simulates a slice soonest."""
+        special = None if self._fresh[at.KEEPS_LOG] else self._plan.special
+        return (special and special.loop()) or self._plan.simulate
 
     def log(self) -> tuple[Records, int]:
         """Give the records of the last fight that there was room for, and how many there were."""

@@ -12,17 +12,19 @@ from numba import types
 
 from node.engine.cache import keep, kept
 from node.engine.combat.kernels.fight import simulate
-from node.engine.combat.kernels.jit import ASK, SIMULATE, entry, is_checked, lowered
+from node.engine.combat.kernels.jit import ASK, SIMULATE, entry, is_checked
 from node.engine.combat.kernels.questions import ask
-from node.engine.combat.machine import WELL, Code, hide, machine_digest, object_of, optimise
+from node.engine.combat.lowering import lower_all, opened
+from node.engine.combat.machine import RUN, WELL, Code, hide, machine_digest, object_of, optimise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Simulate = Callable[..., int]
 
-#: What machine code calls `simulate` and `ask`, as C would call them.
-RUN, ASKED = "run", "ask"
+#: What machine code calls `ask`.
+ASKED = "ask"
+OPEN_KERNELS = "kernels.open"  #: under which those are kept that want a document
 _compiling = threading.Lock()
 
 
@@ -87,35 +89,30 @@ def _generic() -> Code:
     name = f"kernels-{machine_digest()}.o"
     content = kept(name)
     if content is None:
-        module = _kernels()
+        kernels = lower_all()
+        keep(OPEN_KERNELS, opened(kernels).content())
+        module, questions = map(llvm.parse_assembly, kernels.codes)
+        module.link_in(questions)
+        module.link_in(llvm.parse_assembly(called_from_outside(kernels.simulate, kernels.ask)))
+        hide(module, RUN, ASKED)
         optimise(module, WELL)
         content = object_of(module, WELL)
         keep(name, content)
     return Code(content)
 
 
-def _kernels() -> Any:
-    """Give all kernels as one module that is called from outside."""
-    simulating, code = lowered(SIMULATE, simulate)
-    module = llvm.parse_assembly(code)
-    asking, code = lowered(ASK, ask)
-    module.link_in(llvm.parse_assembly(code))
-    module.link_in(llvm.parse_assembly(_called_from_outside(simulating, asking)))
-    hide(module, RUN, ASKED)
-    return module
-
-
-def _called_from_outside(simulating: str, asking: str) -> str:
+def called_from_outside(simulating: str, asking: str, evaluate: str = "%evaluate") -> str:
     """Write functions that call those of numba, which never fail, and give what these give."""
     taken = ", ".join(f"{kind} %{name}" for name, _, kind in _passed())
+    given = ", ".join(map(" ".join, _arguments(evaluate)))
     return f"""
-declare i32 @"{simulating}"(ptr, ptr, {", ".join(kind for kind, _ in _arguments())})
+declare i32 @"{simulating}"(ptr, ptr, {", ".join(kind for kind, _ in _arguments(evaluate))})
 declare i32 @"{asking}"(ptr, ptr, i64, i64, double, ptr, ptr)
 
 define i64 @{RUN}({taken.replace("ptr %evaluate", "ptr nonnull %evaluate")}) {{
   %answer = alloca i64
   %failure = alloca ptr
-  call i32 @"{simulating}"(ptr %answer, ptr %failure, {", ".join(map(" ".join, _arguments()))})
+  call i32 @"{simulating}"(ptr %answer, ptr %failure, {given})
   %given = load i64, ptr %answer
   ret i64 %given
 }}
@@ -143,12 +140,12 @@ def _passed() -> Iterator[tuple[str, Any, str]]:
             yield f"number{number}", ctypes.c_int64, "i64"
 
 
-def _arguments() -> Iterator[tuple[str, str]]:
+def _arguments(evaluate: str) -> Iterator[tuple[str, str]]:
     """Give types and values of the same as numba passes it."""
     for number, kind in enumerate(SIMULATE.args):
         if isinstance(kind, types.FunctionType):
             # as C calls it; neither compiled by numba nor a Python object
-            yield from (("ptr", "%evaluate"), ("ptr", "null"), ("ptr", "null"))
+            yield from (("ptr", evaluate), ("ptr", "null"), ("ptr", "null"))
         elif isinstance(kind, types.Array):
             where, length = f"%array{number}", f"%length{number}"
             yield from (("ptr", "null"), ("ptr", "null"))  # who owns it

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import binding as llvm
 from numba.core.types import WrapperAddressProtocol
 
-from node.engine.combat.emission import emit
+from node.engine.combat.emission import ASK_CALLED, emit
 from node.engine.combat.interpretation import interpreter
 from node.engine.combat.kernels.jit import EVALUATE, columns_type, is_compiling
 from node.engine.combat.kernels.questions import ask
@@ -30,7 +30,7 @@ def compiled(roots: Sequence[Node]) -> Evaluate:
     """Compile expressions; the same code is compiled once."""
     if not is_compiling():
         return interpreter(roots, ask)
-    evaluate: Evaluate = _compiled(emit(roots, columns_type(), address_of_ask()))
+    evaluate: Evaluate = _compiled(emit(roots, columns_type()))
     return evaluate
 
 
@@ -47,11 +47,12 @@ class _Function(WrapperAddressProtocol):
     """Compiled code, which lives as long as this."""
 
     def __init__(self, code: str) -> None:
-        module = llvm.parse_assembly(code)
-        effort = AT_ONCE if len(code) < _LARGE else BARELY
+        self.code = code
+        answers = f"inttoptr (i64 {address_of_ask()} to ptr)"
+        module = llvm.parse_assembly(code.replace(ASK_CALLED, answers))
         optimise(module, AT_ONCE)
-        self._code = Code(object_of(module, effort))
-        self._address = self._code.address("evaluate")
+        self._machine_code = Code(object_of(module, AT_ONCE if len(code) < _LARGE else BARELY))
+        self._address = self._machine_code.address("evaluate")
 
     def __wrapper_address__(self) -> int:
         return self._address

@@ -72,6 +72,10 @@ class Program:
         """The lines of every script."""
         return [line for script in self._scripts for line in (*script.lines, *script.openers)]
 
+    def places(self) -> list[int]:
+        """Give where the lines lie that actors follow."""
+        return [line.entity.offset for script in self._scripts for line in script.lines]
+
     def is_too_large(self) -> bool:
         """Tell whether compiling it would take too long."""
         return len(self.lines) > MOST_LINES or is_too_large(self._world.code.roots)

@@ -82,6 +82,8 @@ class Script:
         """Give the lines their places in an image."""
         actor, entities = self.unit.entity, [line.entity for line in self.lines]
         image.place([*entities, *(line.entity for line in self.openers), *self._schedules])
+        for line in (*self.lines, *self.openers):
+            line.entity.ints[at.LINE_ACTOR] = actor
         set_range(actor, at.FIRST_LINE, at.END_LINE, entities)
         cast = {id(line.ints.get(at.LINE_OBJECT)) for line in entities}
         links = [

@@ -186,6 +186,16 @@ class World:
                 self.report.add(pointer, f"the name {label!r} cannot be used", hint)
         return self.streams.setdefault(label, Entity(at.STREAM_SIZE, {at.LABEL: number}))
 
+    def places(self) -> dict[str, list[int]]:
+        """Give where the entities lie that kernels act on one by one."""
+        kinds = {
+            "slot": self.slots,
+            "effect": self.effects,
+            "proc": self.procs.values(),
+            "stat": self.stats,
+        }
+        return {kind: [entity.offset for entity in of_kind] for kind, of_kind in kinds.items()}
+
     def timer(self, handler: int, priority: int, entity: Entity, pointer: str = "") -> int:
         """Give an entity a timer, and the number of it."""
         if len(self.slots) == agenda.MOST_TIMERS:

@@ -112,16 +112,15 @@ def test_what_is_damaged_is_not_used(directory: Path) -> None:
 
 
 def test_the_oldest_files_go(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory does not grow without end, and its lock stays."""
+    """A directory does not grow without end; what is of another kind stays."""
     monkeypatch.setattr(cache, "MOST_FILES", 2)
-    (directory / "lock").touch()
-    for age, name in ((3, "first"), (2, "second")):
+    for age, name in ((4, "other-1"), (3, "code-1"), (2, "code-2")):
         cache.keep(name, b"code")
         os.utime(directory / name, (time.time() - age, time.time() - age))
 
-    cache.keep("third", b"code")
+    cache.keep("code-3", b"code")
 
-    assert {file.name for file in directory.iterdir()} == {"lock", "second", "third"}
+    assert {file.name for file in directory.iterdir()} == {"other-1", "code-2", "code-3"}
 
 
 def test_a_full_disk_is_no_failure(directory: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.auras import remove_aura
 from node.engine.combat.kernels.channels import end_channel, is_over
 from node.engine.combat.kernels.cooldowns import charge_ready_at
-from node.engine.combat.kernels.jit import apart, kernel, rare
+from node.engine.combat.kernels.jit import each, kernel, rare
 from node.engine.combat.kernels.layout import (
     ACTIONS_AT_ONCE,
     ACTIONS_AT_ONCE_LIMIT,
@@ -46,6 +46,7 @@ from node.engine.combat.kernels.layout import (
     GCD_ENDS,
     INTERRUPT,
     LAST_ACTION_AT,
+    LINE_ACTOR,
     LINE_CHOSEN,
     LINE_HEADER,
     LINE_OBJECT,
@@ -107,7 +108,7 @@ def decide(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
             schedule(ints, ints[actor + QUEUE_SLOT], at)
             look_later(ints, actor, ints[NOW])
             return
-    perform(evaluate, ints, reals, sums, actor, line)
+    perform(evaluate, ints, reals, sums, line)
 
 
 @kernel
@@ -132,11 +133,10 @@ def is_cut(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     return cut
 
 
-@apart
-def perform(  # noqa: PLR0913, PLR0917 - the plain-array wall
-    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, actor: int, line: int
-) -> None:
+@each("line")
+def perform(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, line: int) -> None:
     """Do what a line says; what needs no time lets an actor look again at once."""
+    actor = ints[line + LINE_ACTOR]
     sums[line + FIRED] += 1
     record(ints, LINE_CHOSEN, line, NO_TARGET, ints[line + OPERATION], 0)
     ints[actor + LOOKS_AT] = ints[NOW]
@@ -205,7 +205,7 @@ def cast_queued(
     ready = line_castable_from(ints, reals, actor, line) <= ints[NOW]
     if ready and not is_busy(ints, actor) and is_castable(ints, reals, actor, line):
         ints[TARGET] = ints[actor + QUEUED_TARGET]
-        perform(evaluate, ints, reals, sums, actor, line)
+        perform(evaluate, ints, reals, sums, line)
 
 
 @kernel

@@ -11,7 +11,7 @@ from node.engine.combat.kernels.auras import apply_aura, copy_aura, instance, re
 from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown, start_cooldown
 from node.engine.combat.kernels.damage import hit, land, snapshot_of, take_snapshot
 from node.engine.combat.kernels.health import is_there
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import each, kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
     ACTIVE,
@@ -114,7 +114,7 @@ def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: In
     ints[TARGET] = ints[MAIN_TARGET]
 
 
-@kernel
+@each("effect")
 def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int) -> None:
     """Let a hit land that was on its way, if its target is still there."""
     if ints[effect + MISSILE] != NOTHING:
@@ -129,7 +129,7 @@ def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame:
         land(ints, reals, sums, effect, reals[frame + SCALE], raw, ints[frame + EVENT])
 
 
-@kernel
+@each("effect")
 def reach_out(  # noqa: PLR0913, PLR0917 - the plain-array wall
     evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
 ) -> None:

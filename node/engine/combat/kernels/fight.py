@@ -15,7 +15,7 @@ from node.engine.combat.kernels.decisions import cast_queued, decide, look_again
 from node.engine.combat.kernels.effects import carry_out_pending
 from node.engine.combat.kernels.encounter import bury, happen, wait_for_happening
 from node.engine.combat.kernels.inheritance import beat
-from node.engine.combat.kernels.jit import columns, kernel
+from node.engine.combat.kernels.jit import columns, each, kernel
 from node.engine.combat.kernels.later import resume
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
@@ -182,7 +182,7 @@ def execute_phase(ints: Integers, below: float) -> int:
     return int(np.floor((1.0 - below) * ints[LENGTH])) + 1
 
 
-@kernel
+@each("slot")
 def handle(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, slot: int) -> None:
     """Let a timer ring; each handler sets its timer again or stops it."""
     handler, entity = ints[slot + HANDLER], ints[slot + ENTITY]

@@ -47,6 +47,8 @@ _INNER: dict[str, Any] = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
+_rare: list[Any] = []
+_each: list[tuple[Any, str]] = []
 
 #: With NUMBA_BOUNDSCHECK=1 kernels are given whole arrays, and every access is checked.
 _CHECKED = bool(getattr(config, "DISABLE_JIT", 0) or getattr(config, "BOUNDSCHECK", 0))
@@ -91,14 +93,28 @@ def kernel(function: Function) -> Function:
 
 def apart(function: Function) -> Function:
     """Compile a function apart from its callers, because it is large or they are many."""
-    return rare(function)
+    return cast("Function", _njit(**_OPTIONS, **_INNER)(function))
 
 
 def rare(function: Function) -> Function:
-    """Compile a function that compiled code seldom calls, apart from its callers."""
-    return cast(
-        "Function", _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
-    )
+    """Compile a function that compiled code seldom calls, apart from its callers, always."""
+    compiled = apart(function)
+    _rare.append(compiled)
+    return compiled
+
+
+def each(parameter: str) -> Callable[[Function], Function]:
+    """Compile a kernel once more for each entity that a document has for a parameter.
+
+    That is for the event loop of one document; the one of all documents has it once.
+    """
+
+    def compile_each(function: Function) -> Function:
+        compiled = kernel(function)
+        _each.append((compiled, parameter))
+        return compiled
+
+    return compile_each
 
 
 def entry(signature: Any, function: Function) -> Function:
@@ -121,6 +137,25 @@ def lowered(signature: Any, function: Callable[..., Any]) -> tuple[str, str]:
             del codegen._library_class, codegen.set_env  # noqa: SLF001
         compilation = compiled.get_compile_result(signature)
         return compilation.fndesc.llvm_func_name, compilation.library.get_llvm_str()
+
+
+def rare_names() -> set[str]:
+    """Give the LLVM names of the functions that stay apart."""
+    return {name for compiled in _rare for name in _names(compiled)}
+
+
+def names_of_each() -> dict[str, tuple[str, str]]:
+    """Give, by LLVM name, the kernels for each entity, and the parameter that is the entity."""
+    return {
+        name: (compiled.py_func.__name__, parameter)
+        for compiled, parameter in _each
+        for name in _names(compiled)
+    }
+
+
+def _names(compiled: Any) -> list[str]:
+    """Give the LLVM names of a function for all the types that it was called with."""
+    return [one.fndesc.llvm_func_name for one in compiled.overloads.values()]
 
 
 class _Lowered(JITCodeLibrary):

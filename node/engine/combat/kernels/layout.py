@@ -56,8 +56,9 @@ BUCKET_ENDS = 34
 BUCKET_MS = fact(35)
 LAST_BUCKET = fact(36)
 DAMAGE_BOOKED = 37  #: how much of the damage done is in a bucket
-LOG = 38  #: where the next record of the combat log goes, NOTHING when none is kept
+LOG = 38  #: where the next record of the combat log goes
 LOG_END = 39
+KEEPS_LOG = fact(75)
 OPENING = fact(40)  #: when the precombat begins, before 0; 0 without one
 OPENER_SLOT = fact(41)
 KEEPS_HEALTH = fact(44)  #: whether each enemy has health of its own
@@ -541,9 +542,10 @@ FOR_NEXT = fact(16)  #: whether it pools for the line behind it
 LINE_AT = fact(17)  #: of the precombat: when its time comes
 INTERRUPT = fact(18)  #: the condition that cuts the channel
 CHAINS = fact(19)  #: whether the same channel may cut it
+LINE_ACTOR = fact(20)  #: who follows it
 # sums:
 FIRED = 0
-LINE_SIZE = 20
+LINE_SIZE = 21
 # Lines of the first group are done; the others say which of those around them may be.
 CAST, WAIT, WAIT_UNTIL, CANCEL_BUFF, CANCEL_CAST, MOVE, RESET_SEQUENCE = range(7)
 CALL, END, POOL, ASSIGN, SEQUENCE, STRICT_SEQUENCE, SCHEDULE = range(7, 14)

@@ -13,7 +13,7 @@ import numpy as np
 from node.engine.combat.kernels.actions import affordable_at, cost_of, ready_at, takes_time
 from node.engine.combat.kernels.actors import is_busy
 from node.engine.combat.kernels.health import is_there
-from node.engine.combat.kernels.jit import apart, kernel, rare
+from node.engine.combat.kernels.jit import apart, each, kernel, rare
 from node.engine.combat.kernels.layout import (
     AIM,
     AIM_AT,
@@ -39,6 +39,7 @@ from node.engine.combat.kernels.layout import (
     FOR_NEXT,
     GCD_ENDS,
     JUMP,
+    LINE_ACTOR,
     LINE_CD,
     LINE_NEEDS_GCD,
     LINE_OBJECT,
@@ -84,29 +85,44 @@ def choose(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     """Give the first eligible line with its target in `TARGET`, NOTHING when there is none."""
     if ints[actor + CONTROL] != NOTHING and not is_released(evaluate, ints, reals, actor):
         return controlled(evaluate, ints, reals, actor)
-    line = ints[actor + FIRST_LINE]
-    while line < ints[actor + END_LINE]:
-        candidate, following = line, line + LINE_SIZE
-        if ints[line + OPERATION] >= CALL:
-            if ints[line + OPERATION] == END:
-                break
-            if not holds(evaluate, ints, reals, line):
-                line = ints[line + JUMP]
-                continue
-            if ints[line + OPERATION] > END:
-                if pools(evaluate, ints, reals, actor, line):
-                    break
-                assign(evaluate, ints, reals, sums, line)
-                candidate = part_of(ints, reals, actor, line)
-                following = ints[line + JUMP]
-            if ints[line + OPERATION] == CALL or candidate == NOTHING:
-                line = following
-                continue
-        if is_eligible(evaluate, ints, reals, actor, candidate):
-            return candidate
-        line = following
+    line = onward(ints, actor, ints[actor + FIRST_LINE])
+    while line > NOTHING:
+        line = consider(evaluate, ints, reals, sums, line)
+    if line < 0:
+        return -line
     ints[TARGET] = ints[MAIN_TARGET]
     return NOTHING
+
+
+@each("line")
+def consider(  # noqa: PLR0911 - one way out per kind of line
+    evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, line: int
+) -> int:
+    """Give minus the line that is chosen here, else where to go on, NOTHING to choose none."""
+    operation, actor = ints[line + OPERATION], ints[line + LINE_ACTOR]
+    if operation < CALL:
+        if is_eligible(evaluate, ints, reals, actor, line):
+            return -line
+        return onward(ints, actor, line + LINE_SIZE)
+    if operation == END:
+        return NOTHING
+    if not holds(evaluate, ints, reals, line):
+        return onward(ints, actor, ints[line + JUMP])
+    if operation == CALL:
+        return onward(ints, actor, line + LINE_SIZE)
+    if pools(evaluate, ints, reals, actor, line):
+        return NOTHING
+    assign(evaluate, ints, reals, sums, line)
+    part = part_of(ints, reals, actor, line)
+    if part != NOTHING and is_eligible(evaluate, ints, reals, actor, part):
+        return -part
+    return onward(ints, actor, ints[line + JUMP])
+
+
+@kernel
+def onward(ints: Integers, actor: int, line: int) -> int:
+    """Give where to go on, NOTHING behind the last line of an actor."""
+    return line if line < ints[actor + END_LINE] else NOTHING
 
 
 @kernel

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
+    KEEPS_LOG,
     LOG,
     LOG_END,
-    NOTHING,
     NOW,
     RECORD_AMOUNT,
     RECORD_KIND,
@@ -31,7 +31,7 @@ def record(  # noqa: PLR0913, PLR0917 - the columns of a record
     ints: Integers, kind: int, subject: int, target: int, amount: int, left: int
 ) -> None:
     """Write down what happened, if a log is kept."""
-    if ints[LOG] != NOTHING:
+    if ints[KEEPS_LOG]:
         _write(ints, kind, subject, target, amount, left)
 
 

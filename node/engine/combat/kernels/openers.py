@@ -37,6 +37,6 @@ def open_fight(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers)
     line, player = ints[NEXT_OPENER], ints[PLAYER]
     at = line_castable_from(ints, reals, player, line)
     if at <= ints[NOW] and is_eligible(evaluate, ints, reals, player, line):
-        perform(evaluate, ints, reals, sums, player, line)
+        perform(evaluate, ints, reals, sums, line)
     ints[NEXT_OPENER] = line + LINE_SIZE
     wait_for_opener(ints)

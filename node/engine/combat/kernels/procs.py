@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import each, kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
     ACCUMULATED,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Evaluate, Integers, Reals
 
 
-@kernel
+@each("proc")
 def attempt(  # noqa: PLR0913, PLR0917 - the plain-array wall
     evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, proc: int, frame: int
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from node.engine.combat.kernels.agenda import schedule
 from node.engine.combat.kernels.cooldowns import rescale_cooldown, settle_charges
-from node.engine.combat.kernels.jit import kernel
+from node.engine.combat.kernels.jit import each, kernel
 from node.engine.combat.kernels.layout import (
     ABILITY_SIZE,
     ACTIVE,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from node.engine.combat.kernels.jit import Integers, Reals
 
 
-@kernel
+@each("stat")
 def refresh_stat(ints: Integers, reals: Reals, sums: Integers, stat: int) -> None:
     """Compute a stat from its base and the auras that are up."""
     value = reals[stat + BASE]

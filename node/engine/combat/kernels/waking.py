@@ -9,7 +9,7 @@ from node.engine.combat.kernels.actions import affordable_at
 from node.engine.combat.kernels.actors import is_busy
 from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event
 from node.engine.combat.kernels.cooldowns import charge_ready_at
-from node.engine.combat.kernels.jit import apart, kernel, rare
+from node.engine.combat.kernels.jit import apart, each, kernel, rare
 from node.engine.combat.kernels.layout import (
     AIM,
     ASSIGN,
@@ -23,6 +23,7 @@ from node.engine.combat.kernels.layout import (
     FIRST_LINE,
     GCD_ENDS,
     JUMP,
+    LINE_ACTOR,
     LINE_CD,
     LINE_OBJECT,
     LINE_SIZE,
@@ -78,7 +79,7 @@ def next_look(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> i
     while line < ints[actor + END_LINE]:
         operation = ints[line + OPERATION]
         if operation < CALL:
-            wake = min(wake, eligible_at(evaluate, ints, reals, actor, line))
+            wake = min(wake, eligible_at(evaluate, ints, reals, line))
             line += LINE_SIZE
             continue
         if operation == END:
@@ -117,15 +118,21 @@ def held_until(ints: Integers, reals: Reals, actor: int, quiet: int) -> int:
     if ints[CHANGED] or ints[actor + CONTROL] != NOTHING:
         return ints[NOW]
     for line in range(ints[actor + FIRST_LINE], ints[actor + END_LINE], LINE_SIZE):
-        if ints[line + OPERATION] != CAST:
-            return ints[NOW]
-        ability = ints[line + LINE_OBJECT]
-        at = line_castable_from(ints, reals, actor, line) - ints[actor + QUEUE_WINDOW]
-        # division may have moved the moment, by less than a millisecond
-        quiet = min(quiet, max(at, affordable_at(ints, reals, ability) - 1))
+        quiet = min(quiet, line_held_until(ints, reals, line))
         if quiet <= ints[NOW] + ints[actor + REACTION]:
             return ints[NOW]
     return quiet
+
+
+@each("line")
+def line_held_until(ints: Integers, reals: Reals, line: int) -> int:
+    """Give a moment before which costs or cooldowns hold back a line, or now."""
+    if ints[line + OPERATION] != CAST:
+        return ints[NOW]
+    actor, ability = ints[line + LINE_ACTOR], ints[line + LINE_OBJECT]
+    at = line_castable_from(ints, reals, actor, line) - ints[actor + QUEUE_WINDOW]
+    # division may have moved the moment, by less than a millisecond
+    return max(at, affordable_at(ints, reals, ability) - 1)
 
 
 @kernel
@@ -139,9 +146,10 @@ def flips_at(evaluate: Evaluate, ints: Integers, reals: Reals, wake: int) -> int
     return ints[NOW] + max(1, ceil(left - ROUNDING_SLACK))
 
 
-@apart
-def eligible_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, line: int) -> int:
+@each("line")
+def eligible_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> int:
     """Give a moment before which a line that is done is not eligible."""
+    actor = ints[line + LINE_ACTOR]
     if not ints[line + MULTITASKED] and is_busy(ints, actor):
         return NEVER
     if ints[line + LINE_CD] > 0 and line_ready_at(ints, line) > ints[NOW]:
@@ -178,7 +186,7 @@ def special_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, lin
     if operation == POOL:
         return pooled_at(evaluate, ints, reals, actor, line)
     if operation == STRICT_SEQUENCE:
-        return strictly_at(evaluate, ints, reals, actor, line)
+        return strictly_at(evaluate, ints, reals, line)
     if operation == ASSIGN or ints[ints[line + LINE_STATE] + POSITION] >= ints[line + PARTS]:
         return NEVER
     position, part = ints[ints[line + LINE_STATE] + POSITION], line + LINE_SIZE
@@ -188,7 +196,7 @@ def special_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, lin
             return at
     else:
         part += position * LINE_SIZE
-    return eligible_at(evaluate, ints, reals, actor, part)
+    return eligible_at(evaluate, ints, reals, part)
 
 
 @rare
@@ -202,13 +210,13 @@ def pooled_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, line
 
 
 @rare
-def strictly_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, line: int) -> int:
+def strictly_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> int:
     """Give a moment before which a strict sequence cannot begin."""
     at = ints[NOW]
     for part in range(line + LINE_SIZE, ints[line + JUMP], LINE_SIZE):
         if ints[part + OPERATION] == CAST:
             at = max(at, charge_ready_at(ints, reals, ints[part + LINE_OBJECT]))
-    return at if at > ints[NOW] else eligible_at(evaluate, ints, reals, actor, line + LINE_SIZE)
+    return at if at > ints[NOW] else eligible_at(evaluate, ints, reals, line + LINE_SIZE)
 
 
 @rare
@@ -219,5 +227,5 @@ def release_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int) -> 
         return ints[actor + WAITS_UNTIL]
     if ints[line + OPERATION] == WAIT_UNTIL:
         return flips_at(evaluate, ints, reals, ints[line + VALUE_WAKE])
-    at = eligible_at(evaluate, ints, reals, actor, next_part(ints, line))
+    at = eligible_at(evaluate, ints, reals, next_part(ints, line))
     return min(at, max(ints[NOW] + 1, ints[actor + GCD_ENDS]))
