@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding as llvm
-from numba.experimental.function_type import WrapperAddressProtocol  # with its conversions
+from numba.core.types import WrapperAddressProtocol
+from numba.experimental import function_type  # noqa: F401 - lets numba know the protocol
 
 from node.engine.combat.emission import ASK_CALLED, emit
 from node.engine.combat.interpretation import interpreter
