@@ -162,14 +162,15 @@ begin
     jobs.total_iterations * (stripes.stripe + 1) / stripes.quantity
   from public.sim_jobs as jobs
   cross join lateral (
-    -- a job that may stop early is cut front to back; a small one needs no second cutter
+    -- a job that may stop early is cut front to back; one of few chunks needs no second cutter
     select
       series.stripe,
       case
         when jobs.target_error is not null then 1
-        else least(8, 1 + jobs.total_iterations / 1000000)
+        else least(8, 1 + jobs.total_iterations / (256 * private.full_chunk(null, settings)))
       end as quantity
-    from generate_series(0, 7) as series (stripe)
+    from private.settings
+    cross join generate_series(0, 7) as series (stripe)
   ) as stripes
   where jobs.id = open_new_job.job_id and stripes.stripe < stripes.quantity;
   perform private.open_job(open_new_job.job_id);

@@ -64,6 +64,16 @@ def test_cutting_one_job_at_once_does_not_give_a_range_twice(pool: Pool) -> None
     assert second["seed_offset"] >= 1_000_000
 
 
+def test_a_job_has_stripes_for_the_chunks_that_it_will_have(pool: Pool) -> None:
+    """Few iterations that are many chunks are cut by several nodes at once all the same."""
+    pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    small, large = user.submit(1000), user.submit(100_000)
+    stripes = "select count(*) from private.uncut_ranges where job_id = %s"
+    assert pool.scalar(stripes, small["id"]) == 1
+    assert pool.scalar(stripes, large["id"]) == 8
+
+
 def test_a_deletion_waits_for_who_leases(pool: Pool) -> None:
     """Chunks have no foreign key to their job: none may stay behind when it goes."""
     user = pool.user()
