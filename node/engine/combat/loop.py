@@ -117,7 +117,8 @@ define i64 @{RUN}({taken.replace("ptr %evaluate", "ptr nonnull %evaluate")}) {{
   ret i64 %given
 }}
 
-define double @{ASKED}(i64 %question, i64 %about, double %more, ptr %ints, ptr %reals) {{
+define double @{ASKED}(
+    i64 %question, i64 %about, double %more, ptr %ints, ptr %reals) alwaysinline {{
   %answer = alloca double
   %failure = alloca ptr
   call i32 @"{asking}"(

@@ -215,6 +215,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.GCD_HASTED: int(ability.get("gcd_hasted", True)),
         at.OFF_GCD: int(off_gcd),
         at.WHILE_MOVING: int(ability.get("while_moving", False)),
+        at.WAITS: int(cooldown["ms"] > 0 or charges == 0 or below is not None),
         at.WAITS_FOR_GCD: int(ability.get("needs_gcd", not off_gcd)),
         at.COOLDOWN: cooldown["ms"],
         at.COOLDOWN_HASTED: int(cooldown.get("hasted", False)),

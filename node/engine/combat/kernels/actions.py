@@ -52,6 +52,7 @@ from node.engine.combat.kernels.layout import (
     RECHARGE_AT,
     TARGET,
     USABLE_FROM,
+    WAITS,
     WAITS_FOR_GCD,
     WHILE_MOVING,
 )
@@ -103,6 +104,8 @@ def ready_at(ints: Integers, reals: Reals, ability: int) -> int:
         at = max(at, ints[caster + GCD_ENDS])
     if ints[caster + MOVES_UNTIL] > at and is_held_by_moving(ints, reals, ability):
         at = ints[caster + MOVES_UNTIL]
+    if not ints[ability + WAITS]:
+        return at
     if ints[ability + CHARGES] == 0 or ints[ability + RECHARGE_AT] <= ints[NOW]:
         at = max(at, charge_ready_at(ints, reals, ability))
     return max(at, ints[ability + USABLE_FROM], ints[ability + NOT_BEFORE])

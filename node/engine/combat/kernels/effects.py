@@ -134,7 +134,8 @@ def reach_out(  # noqa: PLR0913, PLR0917 - the plain-array wall
     evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int
 ) -> None:
     """Carry out an effect on every target that it reaches and whose condition holds."""
-    own, count, left = ints[TARGET], ints[TARGETS], ints[effect + REACH]
+    count, left = ints[TARGETS], ints[effect + REACH]
+    own = ints[TARGET] if count > 1 else ints[MAIN_TARGET]  # then it is known
     condition, first = ints[effect + EFFECT_CONDITION], ints[effect + SPARES_OWN]
     for back in range(first, count if left > 1 or first else 1):
         target = own + back

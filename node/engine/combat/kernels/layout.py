@@ -215,6 +215,7 @@ TRAVELS = 29  #: how long its missiles fly
 WHILE_MOVING = fact(30)
 CHANNEL_ATTACK = fact(31)  #: an effect that rolls whether the channel begins
 USABLE_TEST = fact(32)  #: condition without which it cannot be cast
+WAITS = fact(34)  #: whether a charge, or health of the target, may keep it from being cast
 # reals:
 HEALTH_BELOW = fact(0)
 COST_FACTOR = 1
@@ -222,7 +223,7 @@ CAST_FACTOR = 2
 GCD_FACTOR = 3
 # sums:
 CASTS = 0
-ABILITY_SIZE = 34
+ABILITY_SIZE = 35
 
 # Buffs, debuffs and damage over time. ints:
 STACKS = 0
