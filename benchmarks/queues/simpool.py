@@ -104,16 +104,18 @@ def drain(database: TestDatabase, worker: int, batch: int) -> int:
     with psycopg.connect(database.authenticator_dsn, autocommit=True) as connection:
         _become(connection, {"sub": node, "node_id": node})
         chunks: list[dict[str, Any]] = []
-        while chunks or _is_open(database):
+        while chunks or _is_running(database):
             done += len(chunks)
             chunks = _exchange(connection, chunks, batch)
     return done
 
 
-def _is_open(database: TestDatabase) -> bool:
-    # an answer without work may mean that the job was locked at that moment
+def _is_running(database: TestDatabase) -> bool:
+    # an answer without work may mean that work was pushed to this node, or that the job was locked
     with psycopg.connect(database.dsn) as connection:
-        row = connection.execute("select exists (select from private.open_jobs)").fetchone()
+        row = connection.execute(
+            "select exists (select from public.sim_jobs where status in ('pending', 'running'))"
+        ).fetchone()
     assert row is not None
     return bool(row[0])
 
