@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from node.engine.combat.image import IntArray, RealArray
 
 WORTH_SECONDS = 20.0  #: of simulating one document; to build its loop takes about half of that
+SURE_SECONDS = 1.0  #: of simulating, after which it is known how fast that is
 MOST_ENTITIES = 600  #: more would take longer to compile than most runs last
 _A_MOMENT = 0.01  #: seconds
 logger = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class Special:
     def expect(self, spent: float, left: float) -> None:
         """Hear how many seconds were simulated, and how many are to come: they may be worth it."""
         self._spent += spent
-        if self._spent + left >= WORTH_SECONDS and self.loop() is None and not self._is_hopeless:
+        is_worth_it = self._spent >= SURE_SECONDS and self._spent + left >= WORTH_SECONDS
+        if is_worth_it and self.loop() is None and not self._is_hopeless:
             with self._lock:
                 self._begin()
 

@@ -170,6 +170,14 @@ def test_a_short_run_builds_nothing(fresh: CombatPlan, pretended: type[Pretended
     assert pretended.begun == 0
 
 
+def test_a_slow_start_builds_nothing(fresh: CombatPlan, pretended: type[Pretended]) -> None:
+    """What is to come is not judged by the first moments, in which much has to be fetched."""
+    assert fresh.special is not None
+    fresh.special.expect(special.SURE_SECONDS / 2, 100 * special.WORTH_SECONDS)
+
+    assert pretended.begun == 0
+
+
 def test_long_runs_build_once(fresh: CombatPlan, pretended: type[Pretended]) -> None:
     """What was simulated and what is to come count; one build is enough."""
     assert fresh.special is not None
@@ -190,7 +198,7 @@ def test_it_takes_over_when_it_is_there(
     assert plan.special is not None
     assert fresh.special is not None
     pretended.content = cache.kept(plan.special._name()) or b""
-    fresh.special.expect(0.0, special.WORTH_SECONDS)
+    fresh.special.expect(special.SURE_SECONDS, special.WORTH_SECONDS)
     pretended.over = True
 
     assert digest(fresh) == digest(of_all(fresh))
@@ -205,7 +213,7 @@ def test_a_build_that_fails_stops_nothing(
     pretended.over, pretended.error = True, BuildError("no room")
     assert fresh.special is not None
     for _ in range(3):
-        fresh.special.expect(0.0, special.WORTH_SECONDS)
+        fresh.special.expect(special.SURE_SECONDS, special.WORTH_SECONDS)
 
     assert digest(fresh) == digest(of_all(fresh))
     assert pretended.begun == 1
@@ -218,7 +226,7 @@ def test_a_huge_document_is_not_compiled_alone(
     """It would take longer than most runs last."""
     entities = {"line": range(special.MOST_ENTITIES + 1)}
     huge = special.Special(plan.ints, plan.reals, "", entities)
-    huge.expect(0.0, special.WORTH_SECONDS)
+    huge.expect(special.SURE_SECONDS, special.WORTH_SECONDS)
 
     assert huge.wait() is None
     assert pretended.begun == 0
