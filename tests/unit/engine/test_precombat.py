@@ -112,6 +112,29 @@ def test_auras_and_pets_live_from_their_beginning_and_count_from_zero() -> None:
     assert found["pet.wolf.bite.hits"] == 11
 
 
+def test_an_aura_that_is_copied_before_the_fight_counts_from_zero() -> None:
+    """A mark of ten seconds from -4 s, spread at -2 s, is up on both for 6 s of the fight."""
+    found = counters(
+        prepared(
+            {"cast": "mark", "at": -4},
+            {"cast": "copy", "at": -2},
+            length=20_000,
+            targets=2,
+            abilities={
+                "mark": {"effects": [{"apply": {"aura": "mark"}}]},
+                "copy": {"effects": [{"spread": {"auras": ["mark"]}, "to": "others"}]},
+            },
+            auras={"mark": {"on": "target", "duration_ms": 10_000}},
+            rotation=IDLE,
+        )
+    )
+
+    assert found["aura.mark.uptime_ms"] == 6000
+    for target in (1, 2):
+        assert found[f"target.{target}.aura.mark.uptime_ms"] == 6000
+        assert found[f"target.{target}.aura.mark.stack_ms"] == 6000
+
+
 def test_a_resource_regenerates_before_the_fight() -> None:
     """What is spent at -4 s is back at 0, and time at the maximum counts from 0."""
     found = counters(

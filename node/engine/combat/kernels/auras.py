@@ -411,7 +411,7 @@ def take_over(  # noqa: PLR0913, PLR0917 - the plain-array wall
     else:
         sums[copy + APPLICATIONS] += 1
         ints[copy + APPLIED] = ints[NOW]
-        ints[copy + COUNTED] = ints[NOW]
+        ints[copy + COUNTED] = max(ints[NOW], 0)
     transfer(ints, reals, aura, copy, shift)
     ints[copy + LASTS] = ints[copy + EXPIRES] - ints[NOW]
     if ints[copy + DURATION] != NEVER:
