@@ -34,35 +34,28 @@ $$;
 comment on function private.meet_node(uuid) is
 'The claimed node that is calling, which is thereby online. Its calls come one after the other.';
 
-create function private.renew_leases(node_id uuid)
-returns private.node_heartbeats
+create function private.renew_leases(
+  node_id uuid, moment timestamptz, settings private.settings
+)
+returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
-declare
-  v_now timestamptz := private.current_time();
-  v_settings private.settings;
-  v_heartbeat private.node_heartbeats;
 begin
-  select * into strict v_settings from private.settings;
-  select * into v_heartbeat
-  from private.node_heartbeats as heartbeats
-  where heartbeats.node_id = renew_leases.node_id;
-  if v_heartbeat.seen_at > v_now - v_settings.heartbeat_period / 3 then
-    return v_heartbeat;
-  end if;
   insert into private.node_heartbeats as heartbeats (node_id, seen_at, leases_until)
-  values (renew_leases.node_id, v_now, v_now + v_settings.lease_duration)
+  values (
+    renew_leases.node_id,
+    renew_leases.moment,
+    renew_leases.moment + (renew_leases.settings).lease_duration
+  )
   on conflict on constraint node_heartbeats_pkey do update
-  set seen_at = excluded.seen_at, leases_until = excluded.leases_until
-  returning * into v_heartbeat;
-  return v_heartbeat;
+  set seen_at = excluded.seen_at, leases_until = excluded.leases_until;
 end;
 $$;
 
-comment on function private.renew_leases(uuid) is
-'Renews the node''s leases. Writes only when it is a while ago. The caller has the node locked.';
+comment on function private.renew_leases(uuid, timestamptz, private.settings) is
+'Renews the node''s leases. The caller has the node locked.';
 
 create type private.caller as (
   node_id uuid,
@@ -149,10 +142,14 @@ begin
   if v_caller.is_news is distinct from false then
     perform private.meet_node(hear_caller.node_id);
   end if;
+  -- written only when it is a while ago
   if v_caller.seen_at is null
     or v_caller.seen_at <= hear_caller.moment - (hear_caller.settings).heartbeat_period / 3
   then
-    v_caller.seen_at := (private.renew_leases(hear_caller.node_id)).seen_at;
+    perform private.renew_leases(
+      hear_caller.node_id, hear_caller.moment, hear_caller.settings
+    );
+    v_caller.seen_at := hear_caller.moment;
   end if;
   return v_caller;
 end;
