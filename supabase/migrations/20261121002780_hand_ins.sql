@@ -40,10 +40,7 @@ begin
       items.lease_token,
       items.status,
       results.result,
-      case
-        when results.result is not null
-          then encode(sha256(convert_to(results.result::text, 'UTF8')), 'hex')
-      end,
+      case when results.result is not null then private.result_digest(results.result) end,
       left(items.item ->> 'error', 2000),
       coalesce((items.item ->> 'retryable')::boolean, true),
       leases.job_id,
