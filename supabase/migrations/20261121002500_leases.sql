@@ -177,26 +177,29 @@ $$;
 comment on function private.lease_reopened(private.known_job, private.lessee, integer) is
 'Leases ranges that came back. The caller shares or holds the job.';
 
-create function private.lock_uncut_range(job_id uuid, wait boolean)
+create function private.lock_uncut_range(job_id uuid, node_id uuid, wait boolean)
 returns private.uncut_ranges
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
+  -- each node begins its search elsewhere: were all cutters to begin with the first stripe, the
+  -- stripes would end one by one, and the cutters queue for those that are left
+  v_home constant integer := uuid_hash(lock_uncut_range.node_id) & 15;
   v_range private.uncut_ranges;
 begin
   select * into v_range
   from private.uncut_ranges as ranges
   where ranges.job_id = lock_uncut_range.job_id
-  order by ranges.stripe
+  order by ranges.stripe - v_home & 15
   limit 1
   for update skip locked;
   if not found and lock_uncut_range.wait then
     select * into v_range
     from private.uncut_ranges as ranges
     where ranges.job_id = lock_uncut_range.job_id
-    order by ranges.stripe
+    order by ranges.stripe - v_home & 15
     limit 1
     for update;
   end if;
@@ -204,8 +207,9 @@ begin
 end;
 $$;
 
-comment on function private.lock_uncut_range(uuid, boolean) is
-'The first stripe that nobody is cutting; when all are being cut, the first, if we may wait.';
+comment on function private.lock_uncut_range(uuid, uuid, boolean) is
+'The node''s stripe, or the next one after it that nobody is cutting; when all are being cut, its '
+'own, if we may wait.';
 
 create function private.next_iteration(uncut private.uncut_ranges)
 returns bigint
@@ -402,7 +406,9 @@ declare
   v_chunks jsonb := '[]'::jsonb;
 begin
   while jsonb_array_length(v_chunks) < lease_uncut.slots loop
-    v_range := private.lock_uncut_range(v_job_id, (lease_uncut.lessee).waits);
+    v_range := private.lock_uncut_range(
+      v_job_id, (lease_uncut.lessee).node_id, (lease_uncut.lessee).waits
+    );
     exit when v_range.job_id is null;
     v_next := private.next_iteration(v_range);
     v_size := private.next_chunk_size(v_range, v_next, lease_uncut.lessee);

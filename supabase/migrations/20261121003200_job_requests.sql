@@ -167,10 +167,10 @@ begin
       series.stripe,
       case
         when jobs.target_error is not null then 1
-        else least(8, 1 + jobs.total_iterations / (256 * private.full_chunk(null, settings)))
+        else least(16, 1 + jobs.total_iterations / (256 * private.full_chunk(null, settings)))
       end as quantity
     from private.settings
-    cross join generate_series(0, 7) as series (stripe)
+    cross join generate_series(0, 15) as series (stripe)
   ) as stripes
   where jobs.id = open_new_job.job_id and stripes.stripe < stripes.quantity;
   perform private.open_job(open_new_job.job_id);

@@ -36,7 +36,7 @@ def test_a_submit_is_one_row_whatever_its_iterations(pool: Pool) -> None:
     user = pool.user()
     user.submit(10**9)
     assert pool.scalar("select count(*) from public.sim_chunks") == 0
-    assert pool.scalar("select count(*) from private.uncut_ranges") == 8
+    assert pool.scalar("select count(*) from private.uncut_ranges") == 16
     assert pool.scalar("select sum(end_iteration - first_iteration) from private.uncut_ranges") == (
         10**9
     )

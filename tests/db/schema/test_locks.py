@@ -60,8 +60,22 @@ def test_cutting_one_job_at_once_does_not_give_a_range_twice(pool: Pool) -> None
         (first,) = one.take()
         other.connection.execute("set lock_timeout to '1s'")
         (second,) = other.take()
-    assert first["seed_offset"] == 0
-    assert second["seed_offset"] >= 1_000_000
+    stripe = 10_000_000 // 16
+    assert first["seed_offset"] % stripe == second["seed_offset"] % stripe == 0
+    assert first["seed_offset"] != second["seed_offset"]
+
+
+def test_nodes_cut_the_stripes_of_a_job_evenly(pool: Pool) -> None:
+    """Each begins with a stripe of its own, and stays with it: the stripes end together."""
+    user = pool.user()
+    user.submit(10_000_000)
+    nodes = [pool.node(user) for _ in range(16)]
+    firsts = [node.take()[0] for node in nodes]
+    # by chance; fewer than four of sixteen happens once in a hundred million times
+    assert len({chunk["seed_offset"] // 625_000 for chunk in firsts}) >= 4
+    for node, first in zip(nodes, firsts, strict=True):
+        (second,) = node.take()
+        assert second["seed_offset"] // 625_000 == first["seed_offset"] // 625_000
 
 
 def test_a_job_has_stripes_for_the_chunks_that_it_will_have(pool: Pool) -> None:
@@ -71,7 +85,7 @@ def test_a_job_has_stripes_for_the_chunks_that_it_will_have(pool: Pool) -> None:
     small, large = user.submit(1000), user.submit(100_000)
     stripes = "select count(*) from private.uncut_ranges where job_id = %s"
     assert pool.scalar(stripes, small["id"]) == 1
-    assert pool.scalar(stripes, large["id"]) == 8
+    assert pool.scalar(stripes, large["id"]) == 16
 
 
 def test_a_deletion_waits_for_who_leases(pool: Pool) -> None:
