@@ -8,6 +8,8 @@ PgQueuer and Procrastinate on Python, Graphile Worker and pg-boss on Node, pgmq 
 its SQL file. "submit" is what it takes to make the backlog, per piece of work.
 
 Then again while another session holds an old snapshot, and, ours only, after many finished chunks.
+Everything is measured several times, each time in a fresh database, turn by turn, and the median
+counts: what a disk takes for a commit changes from second to second.
 
 Target: at every batch size and number of workers at least 1.5 times the best peer; at most 10 %
 slower under the snapshot and after the finished chunks.
@@ -20,10 +22,11 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -143,6 +146,13 @@ def queues(directory: Path, peers: list[str]) -> dict[str, Queue]:
     return found
 
 
+def middle(runs: list[Figures]) -> Figures:
+    """The median of several runs, of each figure by itself."""
+    return Figures(
+        *(statistics.median(getattr(run, field.name) for run in runs) for field in fields(Figures))
+    )
+
+
 def measure(server: DatabaseServer, queue: Queue, case: Case) -> Figures:
     """Fill and drain a queue in a database of its own. Raises RuntimeError when work is lost."""
     with server.database() as database:
@@ -187,16 +197,18 @@ def show(case: Case, figures: Figures) -> None:
     )
 
 
-def cases(options: argparse.Namespace, names: list[str]) -> Iterator[Case]:
-    """Everything to measure, what is compared side by side."""
-    for workers in options.workers:
-        for batch in options.batches:
-            for name in names:
-                yield Case(name, workers, batch, BACKLOG[batch])
+def groups(options: argparse.Namespace, names: list[str]) -> Iterator[list[Case]]:
+    """Everything to measure; what is compared is measured side by side."""
     for batch in options.batches:
-        for name in names:
-            yield Case(name, options.workers[0], batch, BACKLOG[batch], snapshot=True)
-        yield Case(OURS, options.workers[0], batch, BACKLOG[batch], history=options.history)
+        backlog = BACKLOG[batch]
+        for workers in options.workers[1:]:
+            yield [Case(name, workers, batch, backlog) for name in names]
+        fewest = options.workers[0]
+        yield [
+            *(Case(name, fewest, batch, backlog) for name in names),
+            *(Case(name, fewest, batch, backlog, snapshot=True) for name in names),
+            Case(OURS, fewest, batch, backlog, history=options.history),
+        ]
 
 
 def verdict(figures: dict[Case, Figures]) -> bool:
@@ -239,15 +251,23 @@ def main() -> int:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 10, 100], choices=BACKLOG)
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS, metavar="NAME")
     parser.add_argument("--history", type=int, default=1_000_000, help="finished chunks")
+    parser.add_argument(
+        "--runs", type=int, default=3, metavar="N", help="of which the median counts"
+    )
     options = parser.parse_args()
     figures = {}
     with tempfile.TemporaryDirectory(prefix="simpool-bench-") as directory:
         found = queues(Path(directory), options.peers)
         print(f"{'':<16}{'workers':>8}{'batch':>7}{'submit/s':>12}{'done/s':>12}{'WAL B':>10}")
         with durable_server() as server:
-            for case in cases(options, list(found)):
-                figures[case] = measure(server, found[case.queue], case)
-                show(case, figures[case])
+            for group in groups(options, list(found)):
+                runs = [
+                    {case: measure(server, found[case.queue], case) for case in group}
+                    for _ in range(options.runs)
+                ]
+                for case in group:
+                    figures[case] = middle([run[case] for run in runs])
+                    show(case, figures[case])
     return 0 if verdict(figures) else 1
 
 
