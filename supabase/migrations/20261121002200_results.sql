@@ -473,17 +473,3 @@ $$;
 
 comment on function private.merge_all(jsonb[]) is
 'The merged result of all results given, for array_agg() to fill; null for none.';
-
-create function private.merge_results(a jsonb, b jsonb)
-returns jsonb
-language plpgsql
-immutable
-parallel safe
-set search_path = ''
-as $$
-begin
-  return private.merge_all(array[merge_results.a, merge_results.b]);
-end;
-$$;
-
-comment on function private.merge_results(jsonb, jsonb) is 'The merged result of two results.';

@@ -89,9 +89,7 @@ def test_merging_does_not_depend_on_grouping_or_order(pool: Pool) -> None:
         while len(parts) > 1:
             left = parts.pop(dice.randrange(len(parts)))
             right = parts.pop(dice.randrange(len(parts)))
-            parts.append(
-                pool.scalar("select private.merge_results(%s, %s)", Jsonb(left), Jsonb(right))
-            )
+            parts.append(_merged(pool, [left, right]))
         assert parts == [whole]
 
 
