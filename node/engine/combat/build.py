@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import weakref
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from node.engine.combat import machine
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from node.engine.combat.image import IntArray, RealArray
+
 LONGEST_SECONDS = 300.0  #: on a machine that has much else to do
+_PROGRAM = "node.engine.combat.completing"
 _LAST_WORDS = 500  #: characters of what a process says that fails
 _one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the process is to compile."""
+
+    kernels: bytes  #: open, as LLVM writes them
+    completion: str
+    ints: IntArray  #: of a fresh fight
+    reals: RealArray
+    enough: int  #: fights after which it may leave those where something else happens
+    most: int  #: fights to try it with
+
+    def content(self) -> bytes:
+        """Write all as one text."""
+        parts = self.completion.encode(), self.ints.tobytes(), self.reals.tobytes(), self.kernels
+        head = {"sizes": [*map(len, parts)], "enough": self.enough, "most": self.most}
+        return b"\n".join((json.dumps(head).encode(), b"".join(parts)))
+
+    @classmethod
+    def read(cls, content: bytes) -> Job:
+        """Read what `content` gave."""
+        head, text = content.split(b"\n", 1)
+        about = json.loads(head)
+        ends = [0, *accumulate(about["sizes"])]
+        completion, ints, reals, kernels = (text[a:b] for a, b in pairwise(ends))
+        return cls(
+            kernels,
+            completion.decode(),
+            np.frombuffer(ints, np.int64),
+            np.frombuffer(reals, np.float64),
+            about["enough"],
+            about["most"],
+        )
 
 
 class BuildError(Exception):
@@ -33,7 +75,8 @@ class Build:
             given.write(job)
             given.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", machine.__file__],
+                [sys.executable, "-P", "-m", _PROGRAM],
+                env={**os.environ, "PYTHONPATH": _path()},
                 stdin=given,
                 stdout=self._output,
                 stderr=self._errors,
@@ -66,6 +109,11 @@ class Build:
         if status != 0 or not content:
             raise BuildError(f"exit status {status}: {words[-_LAST_WORDS:].strip()}")
         return content
+
+
+def _path() -> str:
+    """Let the process find this package first, and then what this process finds."""
+    return os.pathsep.join((str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")))
 
 
 def _read(file: IO[bytes]) -> bytes:

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     #: The offsets of the entities that kernels are completed for, by the names of parameters.
     Entities = Mapping[str, Sequence[int]]
 
+IS_KNOWN = "is_known"  #: begins the name of what only the best code can tell
 #: Puts an expression in the place that asks for it, if it is known there which one that is.
-_EVALUATE_KNOWN = """
+_EVALUATE_KNOWN = f"""
 declare i1 @llvm.is.constant.i64(i64)
 
-define double @evaluate_known(i64 %number, ptr %i, ptr %r) alwaysinline {
-  %is_known = call i1 @llvm.is.constant.i64(i64 %number)
-  br i1 %is_known, label %known, label %unknown
+define double @evaluate_known(i64 %number, ptr %i, ptr %r) alwaysinline {{
+  %{IS_KNOWN} = call i1 @llvm.is.constant.i64(i64 %number)
+  br i1 %{IS_KNOWN}, label %known, label %unknown
 known:
   %here = call double @evaluate(i64 %number, ptr %i, ptr %r) alwaysinline
   ret double %here
 unknown:
   %there = call double @evaluate(i64 %number, ptr %i, ptr %r) noinline
   ret double %there
-}
+}}
 """
 CHAINED = {"consider"}  #: kernels that are called again for what they give
 
@@ -72,7 +73,7 @@ def _dispatch(kernel: Each, entities: Sequence[int]) -> str:
     return "".join(
         (
             f'declare i32 @"{kernel.name}{OPEN}"({kinds})\n',
-            f'define i32 @"{kernel.name}"({taken}) {{\n',
+            f'define i32 @"{kernel.name}"({taken}) {{\nentry:\n',
             f"  switch i64 %{kernel.by}, label %other [ {cases} ]\n",
             *(_case(kernel, entity, entities) for entity in entities),
             f'other:\n  %r = call i32 @"{kernel.name}{OPEN}"({taken}) noinline\n',
@@ -90,6 +91,13 @@ def _case(kernel: Each, entity: int, entities: Sequence[int]) -> str:
     if kernel.function not in CHAINED:
         return f"{call}  ret i32 %r{entity}\n"
     later = " ".join(f"i64 {one}, label %at{one}" for one in entities if one > entity)
-    given = f"  %next{entity} = load i64, ptr %{kernel.parameters[0][1]}\n"
-    going_on = f"  switch i64 %next{entity}, label %end{entity} [ {later} ]\n"
-    return f"{call}{given}{going_on}end{entity}:\n  ret i32 0\n"
+    return "".join(
+        (
+            call,
+            f"  %is_done{entity} = icmp eq i32 %r{entity}, 0\n",
+            f"  br i1 %is_done{entity}, label %on{entity}, label %end{entity}\n",
+            f"on{entity}:\n  %next{entity} = load i64, ptr %{kernel.parameters[0][1]}\n",
+            f"  switch i64 %next{entity}, label %end{entity} [ {later} ]\n",
+            f"end{entity}:\n  ret i32 %r{entity}\n",
+        )
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine import results
+from node.engine.combat.arena import Arena
 from node.engine.combat.kernels import layout as at
 from node.engine.protocol import Plan, SimulationError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Records = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 LARGEST_SLICE = 512  #: more could make the sum of damage pass 63 bits
+VENTURED = 32  #: fights at once that may be left; one that is costs half as many
 _MILLISECONDS = 1000  #: per second
 
 
@@ -39,36 +41,24 @@ class CombatPlan(Plan):
 
 
 class Fights:
-    """The arrays of one run, with room for the records of a combat log if there is to be one."""
+    """Fights of one run, with room for the records of a combat log if there is to be one."""
 
     def __init__(self, plan: CombatPlan, seed: int, room: int = 0) -> None:
         self._plan = plan
         self._seed = seed
-        self._fresh = plan.ints.copy()
-        self._fresh[at.KEEPS_LOG] = int(room > 0)
-        self._fresh[at.LOG] = len(plan.ints)
-        self._ints = np.concatenate([self._fresh, np.zeros(room * at.RECORD_SIZE, np.int64)])
-        self._reals = plan.reals.copy()
-        self._sums = np.zeros(len(plan.ints), np.int64)
+        self._keeps_log = room > 0
+        self._arena = Arena(plan.ints, plan.reals, room * at.RECORD_SIZE)
         self._damage = np.zeros(LARGEST_SLICE, np.int64)
         self._length = np.zeros(LARGEST_SLICE, np.int64)
 
     def simulate(self, first: int, size: int) -> tuple[results.Result, list[int]]:
         """Simulate some iterations; give what a result has of them, and the DPS of each."""
-        plan = self._plan
-        self._sums.fill(0)
-        finished = self._simulate()(
-            plan.evaluate,
-            self._fresh,
-            plan.reals,
-            self._ints,
-            self._reals,
-            self._sums,
-            self._seed,
-            first,
-            self._damage[:size],
-            self._length[:size],
-        )
+        self._arena.sums.fill(0)
+        special = None if self._keeps_log else self._plan.special
+        if special and (loop := special.loop()):
+            finished = self._venture(special, loop, first, size)
+        else:
+            finished = self._play(self._plan.simulate, first, 0, size)
         if finished < size:
             raise SimulationError(self._failure(first + finished))
         return self._result(first, self._damage[:size], self._length[:size])
@@ -78,16 +68,44 @@ class Fights:
         if self._plan.special is not None:
             self._plan.special.expect(spent, left)
 
-    def _simulate(self) -> Callable[..., int]:
-        """Give what simulates a slice soonest."""
-        special = None if self._fresh[at.KEEPS_LOG] else self._plan.special
-        return (special and special.loop()) or self._plan.simulate
+    def _play(self, loop: Callable[..., int], first: int, begin: int, end: int) -> int:
+        """Simulate a part of a slice; give how many of its iterations were finished."""
+        return self._arena.simulate(
+            loop,
+            self._plan.evaluate,
+            self._seed,
+            first + begin,
+            self._damage[begin:end],
+            self._length[begin:end],
+        )
+
+    def _venture(self, special: Special, loop: Callable[..., int], first: int, size: int) -> int:
+        """Simulate a slice with a loop that may leave a fight to the loop of all documents.
+
+        What it has counted of such a fight is forgotten.
+        """
+        done = left = 0
+        while done < size:
+            end = min(done + VENTURED, size)
+            self._arena.keep()
+            if self._play(loop, first, done, end) == end - done:
+                done = end
+                continue
+            end = int(self._arena.ints[at.ITERATION]) - first
+            self._arena.go_back()
+            self._play(loop, first, done, end)
+            if self._play(self._plan.simulate, first, end, end + 1) == 0:
+                return end
+            done = end + 1
+            left += 1
+        special.judge(size, left)
+        return size
 
     def log(self) -> tuple[Records, int]:
         """Give the records of the last fight that there was room for, and how many there were."""
-        start = len(self._fresh)
-        records = self._ints[start:].reshape(-1, at.RECORD_SIZE)
-        count = (int(self._ints[at.LOG]) - start) // at.RECORD_SIZE
+        start = len(self._arena.sums)
+        records = self._arena.ints[start:].reshape(-1, at.RECORD_SIZE)
+        count = (int(self._arena.ints[at.LOG]) - start) // at.RECORD_SIZE
         return records[:count], count
 
     def _result(
@@ -104,13 +122,13 @@ class Fights:
                 "dps": results.metric("milli", per_second, first),
                 "fight_length": results.metric("milli", lengths.tolist(), first),
             },
-            "counters": counters.read(self._sums, damage, lengths),
-            "extremes": counters.extremes(self._sums),
+            "counters": counters.read(self._arena.sums, damage, lengths),
+            "extremes": counters.extremes(self._arena.sums),
         }
         return part, per_second
 
     def _failure(self, iteration: int) -> str:
-        place = int(self._ints[at.FAILED_AT])
+        place = int(self._arena.ints[at.FAILED_AT])
         line = self._plan.names[place].text if place in self._plan.names else ""
         reasons = {
             at.ENDLESS_ACTIONS: f"the rotation acts without end in one moment, at line {line}",
@@ -118,8 +136,8 @@ class Fights:
             at.TOO_MANY_EVENTS: "too many events",
             at.TOO_MUCH_DAMAGE: "more damage than can be counted",
         }
-        moment = self._ints[at.NOW] / _MILLISECONDS
-        reason = reasons[int(self._ints[at.FAILURE])]
+        moment = self._arena.ints[at.NOW] / _MILLISECONDS
+        reason = reasons[int(self._arena.ints[at.FAILURE])]
         return f"iteration {iteration} failed at {moment:.3f} s: {reason}"
 
 

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 #: What machine code calls `ask`.
 ASKED = "ask"
+LEFT = -1  #: what a loop gives that came where it cannot go on
 OPEN_KERNELS = "kernels.open"  #: under which those are kept that want a document
 _compiling = threading.Lock()
 
 
 class Loop:
-    """A compiled event loop; called as `kernels.fight.simulate` is, while other threads run."""
+    """A compiled event loop; called as `kernels.fight.simulate` is, while other threads run.
+
+    That of one document may give LEFT instead, in the midst of a fight.
+    """
 
     def __init__(self, code: Code) -> None:
         self._code = code
@@ -38,7 +42,7 @@ class Loop:
 
     def __call__(self, evaluate: Any, *arguments: Any) -> int:
         """Simulate fights."""
-        passed: list[int] = [evaluate.__wrapper_address__()]
+        passed: list[int] = [evaluate.__wrapper_address__() if evaluate else 0]
         for one in arguments:
             passed += [one] if isinstance(one, int) else [one.ctypes.data, len(one)]
         return int(self._run(*passed))
@@ -102,7 +106,7 @@ def _generic() -> Code:
 
 
 def called_from_outside(simulating: str, asking: str, evaluate: str = "%evaluate") -> str:
-    """Write functions that call those of numba, which never fail, and give what these give."""
+    """Write functions that call those of numba, and give what these give."""
     taken = ", ".join(f"{kind} %{name}" for name, _, kind in _passed())
     given = ", ".join(map(" ".join, _arguments(evaluate)))
     return f"""
@@ -112,9 +116,11 @@ declare i32 @"{asking}"(ptr, ptr, i64, i64, double, ptr, ptr)
 define i64 @{RUN}({taken.replace("ptr %evaluate", "ptr nonnull %evaluate")}) {{
   %answer = alloca i64
   %failure = alloca ptr
-  call i32 @"{simulating}"(ptr %answer, ptr %failure, {given})
+  %status = call i32 @"{simulating}"(ptr %answer, ptr %failure, {given})
+  %is_done = icmp eq i32 %status, 0
   %given = load i64, ptr %answer
-  ret i64 %given
+  %finished = select i1 %is_done, i64 %given, i64 {LEFT}
+  ret i64 %finished
 }}
 
 define double @{ASKED}(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from functools import cache
 from typing import Any
 
 from llvmlite import binding as llvm
 
 RUN = "run"  #: what machine code calls the event loop
-_NICENESS = 5  #: of what compiles beside runs
-_SIZE = 8  #: bytes of a length
 BARELY, AT_ONCE, WELL = 0, 1, 2  #: how much time to optimise is worth
 
 
@@ -31,11 +27,24 @@ def simplify(module: Any) -> None:
     )
     manager = llvm.create_new_function_pass_manager()
     manager.add_sroa_pass()
+    manager.add_sccp_pass()
     manager.add_instruction_combine_pass()
     manager.add_simplify_cfg_pass()
     for function in module.functions:
         if not function.is_declaration:
             manager.run(function, passes)
+
+
+def inline(module: Any) -> None:
+    """Put functions in place of their calls, all that always are; none changes how it is called."""
+    passes = llvm.create_pass_builder(
+        machine(AT_ONCE), llvm.create_pipeline_tuning_options(speed_level=AT_ONCE)
+    )
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_global_dead_code_eliminate_pass()
+    manager.run(module, passes)
+    simplify(module)
 
 
 def hide(module: Any, *shown: str) -> None:
@@ -85,30 +94,6 @@ class Code:
         """Give where a function begins."""
         return int(self._engine.get_function_address(name))
 
-
-def completed(code: bytes, completion: str) -> bytes:
-    """Complete open kernels by code, and turn all into machine code."""
-    module = llvm.parse_bitcode(code)
-    module.link_in(llvm.parse_assembly(completion))
-    hide(module, RUN)
-    optimise(module, WELL)
-    return object_of(module, WELL)
-
-
-def _main() -> None:
-    """Complete what is read, as `job` writes it, and let others go first."""
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
-    job = sys.stdin.buffer.read()
-    size = int.from_bytes(job[:_SIZE], "big")
-    code, completion = job[_SIZE : _SIZE + size], job[_SIZE + size :]
-    sys.stdout.buffer.write(completed(code, completion.decode()))
-
-
-def job(code: bytes, completion: str) -> bytes:
-    """Write what a process of its own is to complete."""
-    return len(code).to_bytes(_SIZE, "big") + code + completion.encode()
-
-
-if __name__ == "__main__":
-    _main()
+    def address_of(self, variable: str) -> int:
+        """Give where a global variable lies."""
+        return int(self._engine.get_global_value_address(variable))

@@ -1,7 +1,9 @@
 """The event loop of one document, built beside its runs once they are long enough to be worth it.
 
 It does what the one of all documents does, bit for bit, and takes over between two slices of a run.
-What was built is kept on disk by the digest of all that it was made of.
+It is made for what happens in a trial; a fight in which anything else happens, about one of a
+thousand, it leaves to the loop of all documents.  What was built is kept on disk by the digest of
+all that it was made of.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from node.engine.cache import keep, kept
 from node.engine.combat import machine
-from node.engine.combat.build import Build, BuildError
+from node.engine.combat.build import Build, BuildError, Job
 from node.engine.combat.completion import completion
 from node.engine.combat.loop import OPEN_KERNELS, Loop
 from node.engine.combat.lowering import Open
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 WORTH_SECONDS = 20.0  #: of simulating one document; to build its loop takes about half of that
 SURE_SECONDS = 1.0  #: of simulating, after which it is known how fast that is
+ENOUGH_FIGHTS = 256  #: after which what never happened is so rare that a loop need not know it
+MOST_FIGHTS = 8192  #: in which it is tried
+FEW_LEFT, SELDOM = 20, 0.02  #: a loop that leaves more fights than those is not worth its name
 MOST_ENTITIES = 600  #: more would take longer to compile than most runs last
 _A_MOMENT = 0.01  #: seconds
 logger = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ class Special:
         self._build: Build | None = None
         self._is_hopeless = sum(map(len, entities.values())) > MOST_ENTITIES
         self._spent = 0.0
+        self._fights = self._left = 0
 
     def loop(self) -> Loop | None:
         """Give the loop, None as long as there is none."""
@@ -59,6 +65,14 @@ class Special:
         if is_worth_it and self.loop() is None and not self._is_hopeless:
             with self._lock:
                 self._begin()
+
+    def judge(self, fights: int, left: int) -> None:
+        """Hear how many fights were simulated, and how many of them the loop left to another."""
+        with self._lock:
+            self._fights += fights
+            self._left += left
+            if self._loop and self._left > FEW_LEFT + SELDOM * self._fights:
+                self._give_up(f"its own leaves {self._left} of {self._fights} fights")
 
     def wait(self) -> Loop | None:
         """Build the loop, worth it or not, and give it, None where that is not possible."""
@@ -101,11 +115,11 @@ class Special:
 
     def _job(self, kernels: Open) -> bytes:
         completing = completion(kernels, *self._facts, self._expressions, self._entities)
-        return machine.job(kernels.code, completing)
+        return Job(kernels.code, completing, *self._facts, ENOUGH_FIGHTS, MOST_FIGHTS).content()
 
-    def _give_up(self, error: Exception) -> None:
-        self._is_hopeless = True
-        logger.warning("A document keeps to the event loop of all documents: %s", error)
+    def _give_up(self, reason: object) -> None:
+        self._is_hopeless, self._loop = True, None
+        logger.warning("A document keeps to the event loop of all documents: %s", reason)
 
     def _name(self) -> str:
         ints, reals = self._facts

@@ -98,8 +98,9 @@ def watch() -> None:
         plan = engine.prepare({**document, "events": EVENTS})
         assert isinstance(plan, CombatPlan)
         fights = Fights(plan, 3)
-        fights._ints, fights._reals = fights._ints.view(_Watched), fights._reals.view(_Watched)
-        arrays: Any = fights._ints, fights._reals
+        arena = fights._arena
+        arena.ints, arena._reals = arena.ints.view(_Watched), arena._reals.view(_Watched)
+        arrays: Any = arena.ints, arena._reals
         for array in arrays:
             array.watch()
         fights.simulate(0, 1)

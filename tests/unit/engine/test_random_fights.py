@@ -159,8 +159,8 @@ def test_a_resource_changes_by_what_is_booked(chance: random.Random) -> None:
         found = {name: int(value) for name, value in part["counters"].items()}
         for name in document["spec"]["resources"]:
             value = places[name] + at.VALUE
-            change = int(fights._ints[value]) - int(plan.ints[value])
-            assert 0 <= fights._ints[value] <= plan.ints[places[name] + at.MAXIMUM]
+            change = int(fights._arena.ints[value]) - int(plan.ints[value])
+            assert 0 <= fights._arena.ints[value] <= plan.ints[places[name] + at.MAXIMUM]
             assert change == (
                 found[f"resource.{name}.gained_milli"]
                 - found[f"resource.{name}.overflow_milli"]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from llvmlite import binding as llvm
 
-from node.engine import cache, get_engine, results
+from node.engine import SimulationError, cache, get_engine, results
 from node.engine.combat import build, special
-from node.engine.combat.build import Build, BuildError
+from node.engine.combat.build import Build, BuildError, Job
 from node.engine.combat.fights import CombatPlan
 from node.engine.combat.kernels import layout as at
+from node.engine.combat.loop import OPEN_KERNELS
+from node.engine.combat.lowering import Open
 from node.engine.configs import default_config, spec_names
 from tests.unit.engine.fights import config, never, strike
 from tests.unit.engine.generated import fight
@@ -54,6 +59,14 @@ def built(plan: CombatPlan) -> special.Special:
     return plan.special
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try a loop in few fights, so that much happens later that did not happen there."""
+    monkeypatch.setattr(special, "ENOUGH_FIGHTS", 1)
+    monkeypatch.setattr(special, "MOST_FIGHTS", 1)
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("name", spec_names())
 def test_documents_that_ship_have_the_same_results(name: str) -> None:
     """Three targets, enemies that come, and a player who has to run: to the last bit the same."""
@@ -65,6 +78,27 @@ def test_documents_that_ship_have_the_same_results(name: str) -> None:
     assert digest(plan) == digest(of_all(plan))
 
 
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many fights were left in each slice, and keep the loop whatever it does."""
+    left: list[int] = []
+    monkeypatch.setattr(special.Special, "judge", lambda _self, _fights, count: left.append(count))
+    return left
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_fight_in_which_something_new_happens_is_left(judged: list[int]) -> None:
+    """What was counted of it is forgotten, and the loop of all documents has it from the start."""
+    document = default_config("mists/affliction", duration=60, targets=3)
+    plan = prepared({**document, "duration_variation": 0.2})
+
+    built(plan)
+
+    assert digest(plan, 400) == digest(of_all(plan), 400)
+    assert 3 < sum(judged) < 350
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("seed", range(3))
 def test_random_fights_have_the_same_results(seed: int) -> None:
     """So it is with fights that nobody thought of."""
@@ -96,6 +130,66 @@ def test_facts_are_those_of_the_document(plan: CombatPlan) -> None:
 
     assert digest(plan) == digest(of_all(plan))
     assert digest(dataclasses.replace(plan, special=wrong)) != digest(plan)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_fight_that_fails_says_which_and_why() -> None:
+    """Such a fight is left as well, and fails in the loop of all documents."""
+    bolt = {"cast_ms": 2000, "effects": [strike(1e-6)]}
+    doom = {"on": {"bolt": ["hit"]}, "chance": 0.0005, "effects": [strike(1e6, name="doom")]}
+    document = config(
+        60_000,
+        abilities={"bolt": bolt},
+        triggers={"doom": doom},
+        stats={"attack_power": 1e9},
+        rotation=[{"cast": "bolt"}],
+    )
+    plan = prepared(document)
+    built(plan)
+    said = []
+    for one in (plan, of_all(plan)):
+        with pytest.raises(SimulationError, match="more damage") as raised:
+            digest(one, 1000)
+        said.append(str(raised.value))
+
+    assert said[0] == said[1]
+    assert "iteration 0 " not in said[0]
+
+
+def test_whoever_calls_a_kernel_gives_its_failure_on(plan: CombatPlan) -> None:
+    """So a fight is left from wherever it is; none goes on as if nothing had happened."""
+    assert plan.special is not None
+    job = Job.read(plan.special._job(Open.read(cache.kept(OPEN_KERNELS) or b"")))
+    module = llvm.parse_bitcode(job.kernels)
+    module.link_in(llvm.parse_assembly(job.completion))
+
+    kernels = re.findall(r"^define [^@]*\bi32 @.*\n((?:.+\n|\n)*?)}", str(module), re.MULTILINE)
+    # with what follows in its block
+    calls = re.findall(r"^  (%\S+) = call i32 @.*\n((?:  .*\n)+)", "\n".join(kernels), re.MULTILINE)
+
+    assert len(calls) > 500
+    for name, following in calls:
+        used = (f"switch i32 {name},", f"icmp eq i32 {name}, 0", f"ret i32 {name}")
+        assert any(use in following for use in used), following
+
+
+def test_a_loop_that_leaves_many_fights_is_given_up(
+    plan: CombatPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs more than it saves; some of a thousand do not matter."""
+    assert plan.special is not None
+    again = special.Special(
+        plan.ints, plan.reals, plan.special._expressions, plan.special._entities
+    )
+    assert again.loop() is not None
+
+    again.judge(10_000, special.FEW_LEFT + 100)
+    assert again.loop() is not None
+    again.judge(1_000, 500)
+
+    assert again.loop() is None
+    assert again.wait() is None
+    assert "its own leaves 620 of 11000 fights" in caplog.text
 
 
 def test_a_log_is_kept_by_the_loop_of_all_documents(plan: CombatPlan) -> None:
@@ -235,7 +329,8 @@ def test_a_huge_document_is_not_compiled_alone(
 @pytest.fixture
 def nonsense() -> Iterator[Build]:
     """Begin to compile what is none."""
-    begun = Build.begin(lambda: b"nonsense")
+    job = Job(b"nonsense", "", np.zeros(1, np.int64), np.zeros(1), 1, 1)
+    begun = Build.begin(job.content)
     assert begun is not None
     yield begun
     begun._end()
