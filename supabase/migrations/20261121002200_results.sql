@@ -3,6 +3,9 @@
 -- A result holds integers only (decimal strings where 2^53 may be passed). Merging adds, and takes
 -- minima and maxima; it is associative and commutative, so the merged result of a job does not
 -- depend on how it was cut, who ran it, or when.
+--
+-- No integer has more than 30 digits, which is a thousand times what a chunk of 64-bit numbers adds
+-- up to: squares of sums of all chunks of a job are then figures that Postgres can still present.
 
 create function private.is_whole(value jsonb)
 returns boolean
@@ -15,7 +18,7 @@ begin
     when 'number' then
       abs(is_whole.value::numeric) <= 9007199254740991 and scale(is_whole.value::numeric) = 0
     when 'string' then
-      is_whole.value #>> '{}' ~ '^-?[1-9][0-9]*$'
+      is_whole.value #>> '{}' ~ '^-?[1-9][0-9]{15,29}$'
       and abs((is_whole.value #>> '{}')::numeric) > 9007199254740991
     else false
   end;
@@ -69,7 +72,7 @@ declare
 begin
   -- one look at the text of all buckets is ten times faster than one at each
   if coalesce((histogram_problem.metric -> 'histogram')::text, '') !~
-    '^{("(0|-?[1-9][0-9]*)": [1-9][0-9]{0,15}(, )?)+}$'
+    '^{("(0|-?[1-9][0-9]{0,29})": [1-9][0-9]{0,15}(, )?)+}$'
   then
     return 'histogram';
   end if;
@@ -131,6 +134,8 @@ begin
   if v_n < 1 or v_min > v_max
     or v_sum not between v_n * v_min and v_n * v_max
     or v_sum * v_sum > v_n * v_sum_squares
+    -- (value - min) * (max - value), which is not negative, added up
+    or v_sum_squares > (v_min + v_max) * v_sum - v_n * v_min * v_max
   then
     return 'metrics';
   end if;
@@ -201,7 +206,7 @@ begin
         entries.value::numeric between 0 and 9007199254740991
         and scale(entries.value::numeric) = 0
       when 'string' then
-        entries.value #>> '{}' ~ '^[1-9][0-9]*$'
+        entries.value #>> '{}' ~ '^[1-9][0-9]{15,29}$'
         and (entries.value #>> '{}')::numeric > 9007199254740991
       else false
     end
@@ -261,7 +266,8 @@ begin
   ] <> '{}' then
     return 'unknown_field';
   end if;
-  if result_problem.result ->> 'schema' is distinct from '1' then
+  -- as texts of JSON: neither "1" nor 1.0 is 1
+  if (result_problem.result -> 'schema')::text is distinct from '1' then
     return 'schema';
   end if;
   if result_problem.result ->> 'engine' is distinct from result_problem.engine then
@@ -270,7 +276,9 @@ begin
   if coalesce(result_problem.result ->> 'engine_version', '') = '' then
     return 'engine_version';
   end if;
-  if result_problem.result ->> 'iterations' is distinct from result_problem.iterations::text then
+  if (result_problem.result -> 'iterations')::text
+    is distinct from result_problem.iterations::text
+  then
     return 'iterations';
   end if;
   return coalesce(

@@ -107,10 +107,10 @@ begin
             'schema', 'engine', 'engine_version', 'iterations', 'primary', 'metrics', 'counters',
             'extremes'
           ] = '{}'
-          and handed.result ->> 'schema' = '1'
+          and (handed.result -> 'schema')::text = '1'
           and handed.result ->> 'engine' = configs.engine
           and handed.result ->> 'engine_version' <> ''
-          and handed.result ->> 'iterations' = leases.iterations::text
+          and (handed.result -> 'iterations')::text = leases.iterations::text
           and handed.result #>> array['metrics', handed.result ->> 'primary', 'n']
           = leases.iterations::text
           and (
@@ -141,12 +141,14 @@ begin
               and metrics.highest <= v_largest
               and metrics.total between metrics.n * metrics.lowest and metrics.n * metrics.highest
               and metrics.total * metrics.total <= metrics.n * metrics.total_squares
+              and metrics.total_squares <= (metrics.lowest + metrics.highest) * metrics.total
+              - metrics.n * metrics.lowest * metrics.highest
               and metrics.lowest_iteration >= leases.seed_offset
               and metrics.highest_iteration >= leases.seed_offset
               and metrics.lowest_iteration < leases.seed_offset + leases.iterations
               and metrics.highest_iteration < leases.seed_offset + leases.iterations
               and (entries.value -> 'histogram')::text
-              ~ '^{("(0|-?[1-9][0-9]*)": [1-9][0-9]{0,15}(, )?)+}$'
+              ~ '^{("(0|-?[1-9][0-9]{0,29})": [1-9][0-9]{0,15}(, )?)+}$'
               and buckets.counted = metrics.n
               and buckets.lowest <= metrics.lowest
               and buckets.highest <= metrics.highest

@@ -154,6 +154,10 @@ begin
   if v_job.engine_version is not null then
     return v_job.engine_version = pin_engine_version.engine_version;
   end if;
+  -- what is no version would keep no node away, and make results of all others wrong
+  if private.version_number(pin_engine_version.engine_version) is null then
+    return false;
+  end if;
   if v_job.engine_versions is not null and not coalesce(
     private.version_range(v_job.engine_versions)
     @> private.version_number(pin_engine_version.engine_version), false

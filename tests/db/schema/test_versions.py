@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -127,6 +129,17 @@ def test_a_result_of_a_version_that_the_job_does_not_accept_is_rejected(pool: Po
     document = result(chunk, engine_version=OLD)
     assert node.outcome(completed(chunk, document)) == "rejected:engine_version"
     assert user.job(job)["engine_version"] is None
+
+
+@pytest.mark.parametrize("version", ["latest", "1.0", 1.5, {"major": 1}])
+def test_a_result_of_what_is_no_version_is_rejected(pool: Pool, version: Any) -> None:
+    """It would bind the job: every result of a node that says its version would be wrong."""
+    node = pool.node()
+    node.owner.submit(1000)
+    bad, good = node.take(2)
+    document = {**result(bad), "engine_version": version}
+    assert node.outcome(completed(bad, document)) == "rejected:engine_version"
+    assert node.outcome(completed(good)) == "accepted"
 
 
 @pytest.mark.parametrize("engines", ["combat", {"combat": 1}, {"combat": "1" * 2000}])
