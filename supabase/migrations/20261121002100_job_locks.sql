@@ -131,7 +131,10 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.hold_job(old.id);
+  -- of one that has ended nothing is leased, and nobody has locks for all jobs of years
+  if old.status in ('pending', 'running') then
+    perform private.hold_job(old.id);
+  end if;
   return old;
 end;
 $$;

@@ -50,6 +50,11 @@ begin
       from private.idle_nodes as idle
       where idle.is_public
         and exists (select from job where job.access_type = 'public')
+        -- that it was public when it asked is not enough
+        and exists (
+          select from public.node_access as access
+          where access.node_id = idle.node_id and access.access_type = 'public'
+        )
       order by idle.iterations_per_second desc
       limit idle_nodes_for_job.quantity
     )
@@ -60,9 +65,12 @@ begin
   join public.nodes on nodes.id = admitted.node_id
   join private.node_heartbeats as heartbeats on heartbeats.node_id = admitted.node_id
   where heartbeats.leases_until > private.current_time()
+    and nodes.paused_at is null
+    and private.required_version(nodes.version) is null
     and private.runs_engine(
       nodes.engines, job.engine, job.engine_versions, job.names_versions
     )
+    and not private.is_sidelined(admitted.node_id)
     and not private.is_barred(idle_nodes_for_job.job_id, admitted.node_id)
   order by admitted.iterations_per_second desc, admitted.node_id
   limit idle_nodes_for_job.quantity;
@@ -70,7 +78,8 @@ end;
 $$;
 
 comment on function private.idle_nodes_for_job(uuid, integer) is
-'Live nodes that wait for work and may serve the job, the fastest first.';
+'Live nodes that wait for work and may serve the job, the fastest first: what has changed since '
+'they asked is asked again.';
 
 create function private.use_idle_workers(node_id uuid, workers integer)
 returns void
@@ -207,3 +216,23 @@ end;
 $$;
 
 comment on function private.stop_waiting(uuid) is 'Takes the node off the list of waiting nodes.';
+
+create function private.wait_with_at_most(node_id uuid, workers integer)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if wait_with_at_most.workers < 1 then
+    perform private.stop_waiting(wait_with_at_most.node_id);
+    return;
+  end if;
+  update private.idle_nodes as idle
+  set free_workers = wait_with_at_most.workers
+  where idle.node_id = wait_with_at_most.node_id and idle.free_workers > wait_with_at_most.workers;
+end;
+$$;
+
+comment on function private.wait_with_at_most(uuid, integer) is
+'A node that waits with more workers than its owner now lets it use waits with those.';

@@ -390,7 +390,7 @@ begin
     from private.idle_nodes as idle
     where idle.node_id = v_node_id
     for update skip locked;
-    continue when not found or private.is_sidelined(v_node_id);
+    continue when not found;
     v_leased := private.lease_checks(nodes, v_idle.free_workers, 'pending')
     from public.nodes where nodes.id = v_node_id;
     if cardinality(v_leased) > 0 then

@@ -309,6 +309,29 @@ comment on function private.take_chunks(
 'Leases up to `slots` chunks to the node that asks, from the jobs to be served first. Waits, if it '
 'may, for other cutters of the first job that has work, and of no other.';
 
+create function private.jobs_to_run_again(finished jsonb)
+returns uuid[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return array(
+    select distinct chunks.job_id
+    from private.find_chunks(array(
+      select (items.item ->> 'chunk_id')::uuid
+      from jsonb_array_elements(jobs_to_run_again.finished) as items (item)
+    )) as chunks
+    where exists (
+      select from private.reopened_ranges as ranges where ranges.job_id = chunks.job_id
+    )
+  );
+end;
+$$;
+
+comment on function private.jobs_to_run_again(jsonb) is
+'Jobs of what a node handed in of which some ranges came back, maybe in this call.';
+
 create function private.wake_others(job_ids uuid[])
 returns void
 language plpgsql
@@ -317,14 +340,14 @@ set search_path = ''
 as $$
 begin
   perform private.dispatch_job(jobs.id, settings.dispatch_nodes_per_exchange)
-  from unnest(wake_others.job_ids) as jobs (id)
+  from (select distinct wanted.id from unnest(wake_others.job_ids) as wanted (id)) as jobs
   cross join private.settings
   where exists (select from private.open_jobs as open where open.job_id = jobs.id);
 end;
 $$;
 
 comment on function private.wake_others(uuid[]) is
-'Where a node found work there may be more: wakes some of the nodes that wait.';
+'Where a node found work, or gave some back, there may be more: wakes some of the nodes that wait.';
 
 create function private.next_poll(
   caller private.caller, free_slots integer, settings private.settings
@@ -448,7 +471,11 @@ begin
     )))::integer
   );
   if v_caller.somebody_waits then
-    perform private.wake_others(v_taken.job_ids);
+    perform private.wake_others(
+      v_taken.job_ids || case
+        when not v_settled.is_plain then private.jobs_to_run_again(exchange_chunks.finished)
+      end
+    );
     perform private.wake_checkers(exchange_chunks.finished);
   end if;
   if v_required is not null then

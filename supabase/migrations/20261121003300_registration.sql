@@ -227,40 +227,50 @@ grant execute on function private.node_token(text) to service_role;
 comment on function private.node_token(text) is
 'What a token for the node of this key must say. A pending node gets one too, to hear `claimed`.';
 
-create function private.release_leases(node_id uuid)
+create function private.release_leases(node_ids uuid[])
 returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
+  v_jobs uuid[];
   v_job_id uuid;
   v_chunk public.sim_chunks;
 begin
-  for v_job_id in
+  perform from public.nodes
+  where nodes.id = any(release_leases.node_ids)
+  order by nodes.id
+  for update;
+  -- first, so that nobody who wakes nodes leases them more
+  delete from private.idle_nodes as idle where idle.node_id = any(release_leases.node_ids);
+  v_jobs := array(
     select chunks.job_id
     from public.sim_chunks as chunks
-    where chunks.node_id = release_leases.node_id
+    where chunks.node_id = any(release_leases.node_ids)
       and chunks.status in ('pending', 'claimed', 'running')
     group by chunks.job_id
     order by private.job_lock_key(chunks.job_id)
-  loop
+  );
+  foreach v_job_id in array v_jobs loop
     perform private.hold_job(v_job_id);
-    for v_chunk in
-      select chunks.*
-      from public.sim_chunks as chunks
-      where chunks.node_id = release_leases.node_id
-        and chunks.job_id = v_job_id
-        and chunks.status in ('pending', 'claimed', 'running')
-    loop
-      perform private.end_lease(v_chunk, 'released', null);
-    end loop;
   end loop;
+  for v_chunk in
+    select chunks.*
+    from public.sim_chunks as chunks
+    where chunks.node_id = any(release_leases.node_ids)
+      and chunks.job_id = any(v_jobs)
+      and chunks.status in ('pending', 'claimed', 'running')
+  loop
+    perform private.end_lease(v_chunk, 'released', null);
+  end loop;
+  perform private.wake_others(v_jobs);
 end;
 $$;
 
-comment on function private.release_leases(uuid) is
-'Gives all leases of a node back to the pool. The caller has the node locked, and holds no job.';
+comment on function private.release_leases(uuid[]) is
+'Gives all leases of nodes that leave back to the pool, and wakes others for them. The caller has '
+'the nodes locked, and waits for no job afterwards.';
 
 create function private.unregister_node(public_key text)
 returns jsonb
@@ -281,7 +291,7 @@ begin
   perform private.lock_node(nodes.id)
   from public.nodes where nodes.public_key = unregister_node.public_key;
   v_node := private.require_key(unregister_node.public_key);
-  perform private.release_leases(v_node.id);
+  perform private.release_leases(array[v_node.id]);
   delete from public.nodes where nodes.id = v_node.id;
   return jsonb_build_object('id', v_node.id);
 end;

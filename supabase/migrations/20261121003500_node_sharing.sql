@@ -54,9 +54,9 @@ begin
     end
   where nodes.id = v_node.id
   returning * into strict v_node;
-  if v_node.paused_at is not null or v_node.max_parallel = 0 then
-    perform private.stop_waiting(v_node.id);
-  end if;
+  perform private.wait_with_at_most(
+    v_node.id, case when v_node.paused_at is null then v_node.max_parallel else 0 end
+  );
   perform realtime.send(
     private.node_settings(v_node, v_node.version), 'settings', 'node:' || v_node.id, true
   );

@@ -337,9 +337,9 @@ begin
       when not run_allocations.is_resumed then nodes.paused_at
     end
   where nodes.id = run_allocations.node_id and nodes.public_key is not null;
-  if v_running = 0 then
-    perform private.stop_waiting(run_allocations.node_id);
-  end if;
+  perform private.wait_with_at_most(
+    run_allocations.node_id, case when v_running > 0 then v_cores else 0 end
+  );
   perform private.push_settings(run_allocations.node_id);
 end;
 $$;

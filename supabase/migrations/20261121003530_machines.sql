@@ -45,7 +45,7 @@ declare
   v_units integer;
 begin
   perform private.lock_node(remove_node.node_id);
-  perform private.release_leases(remove_node.node_id);
+  perform private.release_leases(array[remove_node.node_id]);
   delete from public.compute_units as units where units.node_id = remove_node.node_id;
   get diagnostics v_units = row_count;
   delete from public.nodes where nodes.id = remove_node.node_id;

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.db.schema.pool import completed
+from tests.db.schema.pool import call, completed, failed, released
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Json, Node, Pool, User
@@ -88,6 +88,51 @@ def test_a_push_uses_up_the_workers_that_waited(pool: Pool) -> None:
     user.submit(100_000)
     user.submit(100_000)
     assert len(_pushed(pool, node)) == 2
+
+
+def test_a_node_that_waits_with_fewer_workers_gets_less(pool: Pool) -> None:
+    """Its owner allows it two of the four that it asked for; then none."""
+    pool.configure(chunk_iterations_max=10)
+    node = pool.node()
+    node.exchange(slots=4)
+    node.owner.call("update_node_settings", node_id=node.id, max_parallel=2)
+    node.owner.submit(10_000)
+    assert len(_pushed(pool, node)) == 2
+
+
+def test_what_has_changed_since_a_node_asked_counts(pool: Pool) -> None:
+    """It is shared no more while it asks, or is too old since."""
+    private, outdated, node = (pool.node(version=version) for version in ("2.0.0", "1.0.0", "2.0.0"))
+    for one in (private, outdated, node):
+        pool.share_with_everybody(one)
+        with one.connection.transaction():
+            one.exchange(slots=1)
+            if one is private:
+                one.owner.call("unshare_node", node_id=one.id, access_type="public")
+    pool.configure(minimum_node_version="1.5.0")
+    pool.user().submit(10_000, access_type="public")
+    assert [len(_pushed(pool, one)) for one in (private, outdated, node)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("how", ["released", "failed", "rejected", "unregistered"])
+def test_what_a_node_gives_back_is_pushed_to_another_at_once(pool: Pool, how: str) -> None:
+    """Nobody waits for a poll while there is work."""
+    user = pool.user()
+    node, waiting = pool.node(user, public_key="key"), pool.node(user)
+    user.submit(10)
+    (chunk,) = node.take()
+    waiting.exchange(slots=1)
+    match how:
+        case "released":
+            node.exchange([released(chunk)])
+        case "failed":
+            node.exchange([failed(chunk)], slots=1)
+        case "rejected":
+            node.exchange([completed(chunk, {})])
+        case _:
+            call(pool.admin, "private.unregister_node", {"public_key": "key"})
+    (pushed,) = _pushed(pool, waiting)
+    assert pushed["seed_offset"] == chunk["seed_offset"]
 
 
 def test_the_fastest_nodes_come_first(pool: Pool) -> None:
