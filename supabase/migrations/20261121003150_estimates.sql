@@ -58,13 +58,17 @@ stable
 set search_path = ''
 as $$
 declare
-  v_done constant double precision
-    := (wanted_iterations.progress ->> 'completed_iterations')::double precision;
-  v_error constant double precision := (wanted_iterations.progress ->> 'error')::double precision;
-  v_segment constant double precision := (wanted_iterations.job).segment_iterations;
-  v_needed constant double precision
-    := v_done * power(v_error / (wanted_iterations.job).target_error, 2);
+  v_done constant numeric := (wanted_iterations.progress ->> 'completed_iterations')::numeric;
+  v_error constant numeric := (wanted_iterations.progress ->> 'error')::numeric;
+  v_segment constant numeric := (wanted_iterations.job).segment_iterations;
+  -- exact, for the square of a tiny target is nothing in double precision
+  v_needed constant numeric
+    := v_done * (v_error / (wanted_iterations.job).target_error::numeric) ^ 2;
 begin
+  if v_error is null and v_done > 0 then
+    -- a mean of zero has no error, and never is precise enough
+    return (wanted_iterations.job).total_iterations;
+  end if;
   -- the error falls with the root of the iterations, and the job ends at a checkpoint
   return least(
     (wanted_iterations.job).total_iterations,

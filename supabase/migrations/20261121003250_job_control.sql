@@ -241,10 +241,18 @@ begin
     status = 'pending',
     error = null,
     completed_at = null,
+    engine_version = case
+      when not private.is_fully_leased(jobs.id) then jobs.engine_version
+    end,
     retried_at = private.current_time()
   where jobs.id = retry_job.id;
   perform private.check_quotas(private.require_own_job(retry_job.id));
-  perform private.open_job(retry_job.id);
+  if private.is_fully_leased(retry_job.id) then
+    -- some time after it ended, its results were deleted
+    perform private.open_new_job(retry_job.id);
+  else
+    perform private.open_job(retry_job.id);
+  end if;
   perform private.dispatch_job(retry_job.id, settings.dispatch_nodes_max) from private.settings;
   return private.describe_progress(private.require_own_job(retry_job.id));
 end;
@@ -267,8 +275,8 @@ grant execute on function public.retry_job(uuid) to authenticated;
 comment on function private.retry_job(uuid) is
 'See public.retry_job. A definer: users have no right to write jobs.';
 comment on function public.retry_job(uuid) is
-'Runs a failed or cancelled job on: what was completed counts, the rest is leased again. Repeating '
-'it changes nothing.';
+'Runs a failed or cancelled job on: what was completed counts, the rest is leased again; all of it '
+'where it ended so long ago that its results are deleted. Repeating it changes nothing.';
 
 create function private.job_progress(id uuid)
 returns jsonb

@@ -155,6 +155,7 @@ set search_path = ''
 as $$
 declare
   v_jobs uuid[];
+  v_job_id uuid;
   v_chunks integer;
 begin
   v_jobs := array(
@@ -165,6 +166,16 @@ begin
     )
     and exists (select from public.sim_chunks as chunks where chunks.job_id = jobs.id)
     limit 100
+  );
+  for v_job_id in
+    select jobs.id from unnest(v_jobs) as jobs (id) order by private.job_lock_key(jobs.id)
+  loop
+    perform private.hold_job(v_job_id);
+  end loop;
+  -- asked again: one that is retried runs
+  v_jobs := array(
+    select jobs.id from public.sim_jobs as jobs
+    where jobs.id = any(v_jobs) and jobs.completed_at is not null
   );
   perform private.forget_work(jobs.id) from unnest(v_jobs) as jobs (id);
   delete from private.job_earnings as earnings where earnings.job_id = any(v_jobs);

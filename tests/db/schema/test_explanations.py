@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.db.schema.pool import completed, failed
+from tests.db.schema.pool import completed, failed, result
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Node, Pool, User
@@ -96,6 +96,38 @@ def test_a_job_with_a_target_error_is_done_when_that_is_reached(pool: Pool) -> N
     checkpoint = math.ceil(needed / 1000) * 1000
     assert 1000 < checkpoint < 20_000
     assert progress["seconds_to_finish"] == (checkpoint - 1000) / 1000
+
+
+@pytest.mark.parametrize("target_error", [1e-12, 1e-200, 5e-324])
+def test_a_target_that_cannot_be_reached_takes_all_iterations(
+    pool: Pool, target_error: float
+) -> None:
+    """However small it is."""
+    pool.configure(chunk_iterations_max=1000)
+    user = pool.user()
+    node = pool.node(user, speed=1000.0)
+    job = user.submit(20_000, target_error=target_error)
+    first, _ = node.take(2)
+    node.outcome(completed(first))
+    assert user.progress(job)["seconds_to_finish"] == 19.0
+
+
+def test_a_mean_of_zero_is_never_precise_enough(pool: Pool) -> None:
+    """It has no relative error, so all iterations are run."""
+    pool.configure(chunk_iterations_min=1000, chunk_iterations_max=1000)
+    user = pool.user()
+    node = pool.node(user, speed=1000.0)
+    job = user.submit(20_000, target_error=0.1)
+    first, _ = node.take(2)
+    document = result(first)
+    document["metrics"]["dps"] |= {
+        **dict.fromkeys(("min", "max"), 0),
+        **dict.fromkeys(("sum", "sum_squares"), "0"),
+        "histogram": {"0": 1000},
+    }
+    assert node.outcome(completed(first, document)) == "accepted"
+    progress = user.progress(job)
+    assert (progress["error"], progress["seconds_to_finish"]) == (None, 19.0)
 
 
 def test_a_paused_job_says_so_and_nothing_else(pool: Pool) -> None:

@@ -74,6 +74,7 @@ WRONG: Final[tuple[tuple[str, Any], ...]] = (
     ("config_json", '{"engine":""}'),
     ("config_json", '{"engine":"a\\u0000"}'),
     ("config_json", '{"engine":"' + "a" * (1 << 20) + '"}'),
+    ("config_json", '{"engine":"a","deep":' + "[" * 100_000 + "]" * 100_000 + "}"),
     ("seed", -1),
     ("priority", "urgent"),
     ("access_type", "everybody"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+from tests.db.schema.pool import completed, result
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Pool
@@ -146,6 +150,42 @@ def test_the_chunks_of_old_jobs_are_deleted(pool: Pool) -> None:
     pool.advance("2 days")
     assert pool.scalar("select private.prune_finished_work()") == {"jobs": 1, "chunks": 1}
     assert user.job(job)["result"] is not None
+
+
+def test_a_job_whose_chunks_are_deleted_is_retried_from_its_start(pool: Pool) -> None:
+    """There is nothing left that could count, nor a version that it must be run with."""
+    pool.configure(chunk_iterations_max=10)
+    pool.set_clock(NOON)
+    user = pool.user()
+    job = user.submit(100)
+    node = pool.node(user)
+    first, _ = node.take(2)
+    node.exchange([completed(first)])
+    user.call("cancel_job", id=job["id"])
+    pool.advance("31 days")
+    assert pool.scalar("select private.prune_finished_work()") == {"jobs": 1, "chunks": 2}
+    assert user.call("retry_job", id=job["id"])["completed_iterations"] == 0
+    chunks = node.take(100)
+    node.exchange([completed(chunk, result(chunk, engine_version="2.0.0")) for chunk in chunks])
+    assert user.progress(job)["status"] == "completed"
+
+
+def test_a_job_that_is_retried_while_old_ones_are_pruned_runs_on(pool: Pool) -> None:
+    """Whoever is first: it keeps its results, or is run from its start."""
+    pool.set_clock(NOON)
+    user = pool.user()
+    job = user.submit(10)
+    pool.node(user).take()
+    user.call("cancel_job", id=job["id"])
+    pool.advance("31 days")
+    with ThreadPoolExecutor() as executor:
+        with user.connection.transaction():
+            user.call("retry_job", id=job["id"])
+            pruned = executor.submit(pool.scalar, "select private.prune_finished_work()")
+            with pytest.raises(TimeoutError):
+                pruned.result(timeout=0.2)
+        assert pruned.result(PATIENCE) == {"jobs": 0, "chunks": 0}
+    assert pool.node(user).work() == 1
 
 
 def test_only_the_owner_of_the_database_sets_the_clock(pool: Pool) -> None:
