@@ -218,21 +218,24 @@ $$;
 comment on function private.jobs_for_node(uuid) is
 'Open jobs the node may serve, in the order in which it shall be offered them.';
 
-create function private.may_lease_more(user_id uuid)
-returns boolean
+create function private.lease_room(user_id uuid)
+returns bigint
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-  v_most bigint := (private.quota_of(may_lease_more.user_id)).running_chunks_max;
+  v_most bigint := (private.quota_of(lease_room.user_id)).running_chunks_max;
 begin
-  return v_most is null or v_most > (
+  if v_most is null then
+    return null;
+  end if;
+  return v_most - (
     select count(*) from (
       select
       from public.sim_jobs as jobs
       join public.sim_chunks as chunks on chunks.job_id = jobs.id
-      where jobs.user_id = may_lease_more.user_id
+      where jobs.user_id = lease_room.user_id
         and jobs.status in ('pending', 'running')
         and chunks.status in ('pending', 'claimed', 'running')
       limit v_most
@@ -241,9 +244,23 @@ begin
 end;
 $$;
 
+comment on function private.lease_room(uuid) is
+'How much is left of the user''s quota of running chunks; null for no limit. Calls at the same '
+'moment do not see each other''s leases, so it may be passed by as many.';
+
+create function private.may_lease_more(user_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return coalesce(private.lease_room(may_lease_more.user_id) > 0, true);
+end;
+$$;
+
 comment on function private.may_lease_more(uuid) is
-'Whether the user''s quota of running chunks is not used up. Calls at the same moment do not see '
-'each other''s leases, so it may be passed by as many.';
+'Whether the user''s quota of running chunks is not used up.';
 
 create function private.is_guild_member(guild_id uuid, user_id uuid)
 returns boolean

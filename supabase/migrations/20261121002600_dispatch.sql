@@ -108,18 +108,18 @@ as $$
 declare
   v_idle record;
   v_workers bigint;
+  v_room bigint;
   v_now constant timestamptz := private.current_time();
   v_settings private.settings;
   v_chunks jsonb;
   v_leased integer;
   v_nodes integer := 0;
 begin
-  if not private.try_share_job(dispatch_job.job_id) or not (
-    select private.may_lease_more(jobs.user_id)
-    from public.sim_jobs as jobs where jobs.id = dispatch_job.job_id
-  ) then
+  if not private.try_share_job(dispatch_job.job_id) then
     return 0;
   end if;
+  select private.lease_room(jobs.user_id) into v_room
+  from public.sim_jobs as jobs where jobs.id = dispatch_job.job_id;
   select sum(idle.free_workers) into v_workers
   from private.idle_nodes_for_job(dispatch_job.job_id, dispatch_job.quantity) as idle;
   select * into strict v_settings from private.settings;
@@ -128,6 +128,7 @@ begin
     select idle.node_id
     from private.idle_nodes_for_job(dispatch_job.job_id, dispatch_job.quantity) as idle
   loop
+    exit when v_room < 1;
     select idle.* into v_idle
     from private.idle_nodes as idle
     where idle.node_id = v_idle.node_id
@@ -139,7 +140,7 @@ begin
         v_idle.node_id, 'pending', v_idle.iterations_per_second, v_workers, false, v_now,
         v_settings
       ),
-      least(v_idle.free_workers, 256)
+      least(v_idle.free_workers, 256, v_room)::integer
     );
     v_leased := jsonb_array_length(v_chunks);
     -- ranges may be kept from this node and still be there for the next
@@ -152,6 +153,7 @@ begin
       perform private.use_idle_workers(v_idle.node_id, v_leased);
       v_nodes := v_nodes + 1;
       v_workers := v_workers - v_leased;
+      v_room := v_room - v_leased;
     end if;
   end loop;
   return v_nodes;

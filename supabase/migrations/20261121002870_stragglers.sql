@@ -119,21 +119,20 @@ as $$
 declare
   v_chunk public.sim_chunks;
   v_node_id uuid;
+  v_room bigint;
   v_count integer := 0;
 begin
   if not private.try_hold_job(speculate_on_job.job_id)
     or not private.is_live_job(speculate_on_job.job_id)
     or not private.is_fully_leased(speculate_on_job.job_id)
-    or not (
-      select private.may_lease_more(jobs.user_id)
-      from public.sim_jobs as jobs where jobs.id = speculate_on_job.job_id
-    )
   then
     return 0;
   end if;
+  select private.lease_room(jobs.user_id) into v_room
+  from public.sim_jobs as jobs where jobs.id = speculate_on_job.job_id;
   for v_chunk in
     select * from private.stragglers(
-      speculate_on_job.job_id, speculate_on_job.quantity
+      speculate_on_job.job_id, least(speculate_on_job.quantity, v_room)::integer
     )
   loop
     v_node_id := private.take_idle_worker(

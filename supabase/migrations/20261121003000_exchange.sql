@@ -215,7 +215,8 @@ create function private.take_of_jobs(
   lessee private.lessee,
   slots integer,
   known private.known_job[],
-  taken private.taken_chunks
+  taken private.taken_chunks,
+  is_limited boolean
 )
 returns private.taken_chunks
 language plpgsql
@@ -227,17 +228,21 @@ declare
   v_lessee private.lessee := take_of_jobs.lessee;
   v_job_id uuid;
   v_job private.known_job;
+  v_slots integer;
   v_chunks jsonb;
 begin
   foreach v_job_id in array take_of_jobs.job_ids loop
-    exit when jsonb_array_length(v_taken.chunks) >= take_of_jobs.slots;
+    v_slots := take_of_jobs.slots - jsonb_array_length(v_taken.chunks);
+    exit when v_slots < 1;
     v_job := private.find_known_job(take_of_jobs.known, v_job_id, v_lessee.node_id);
     continue when v_job.id is null;
+    if take_of_jobs.is_limited then
+      v_slots := least(v_slots, private.lease_room(v_job.user_id));
+      continue when v_slots < 1;
+    end if;
     -- who has cut one job waits for nobody who cuts another
     v_lessee.waits := v_lessee.waits and v_taken.chunks = '[]';
-    v_chunks := private.lease_chunks(
-      v_job, v_lessee, take_of_jobs.slots - jsonb_array_length(v_taken.chunks)
-    );
+    v_chunks := private.lease_chunks(v_job, v_lessee, v_slots);
     if v_chunks <> '[]' then
       v_taken.chunks := v_taken.chunks || v_chunks;
       v_taken.job_ids := v_taken.job_ids || v_job_id;
@@ -248,9 +253,10 @@ end;
 $$;
 
 comment on function private.take_of_jobs(
-  uuid[], private.lessee, integer, private.known_job[], private.taken_chunks
+  uuid[], private.lessee, integer, private.known_job[], private.taken_chunks, boolean
 ) is
-'Leases chunks of these jobs, in this order, until `slots` are taken.';
+'Leases chunks of these jobs, in this order, until `slots` are taken, or as many as the quotas of '
+'their users leave, where those may have some.';
 
 create function private.take_chunks(
   caller private.caller,
@@ -280,15 +286,14 @@ begin
     take_chunks.waits, take_chunks.moment, take_chunks.settings
   );
   -- mostly the owner has enough for it
-  if (take_chunks.caller).serves_owner
-    and (not (take_chunks.caller).owner_is_limited or private.may_lease_more(v_owner_id))
-  then
+  if (take_chunks.caller).serves_owner then
     v_own := private.own_jobs(
       v_owner_id, v_node_id, (take_chunks.caller).engines, take_chunks.moment,
       (take_chunks.settings).priority_ageing
     );
     v_taken := private.take_of_jobs(
-      v_own, v_lessee, take_chunks.slots, take_chunks.known, v_taken
+      v_own, v_lessee, take_chunks.slots, take_chunks.known, v_taken,
+      (take_chunks.caller).owner_is_limited
     );
   end if;
   if jsonb_array_length(v_taken.chunks) < take_chunks.slots then
@@ -296,7 +301,7 @@ begin
       array(
         select jobs.id from private.jobs_for_node(v_node_id) as jobs (id)
         where jobs.id <> all(v_own)
-      ), v_lessee, take_chunks.slots, take_chunks.known, v_taken
+      ), v_lessee, take_chunks.slots, take_chunks.known, v_taken, true
     );
   end if;
   return v_taken;

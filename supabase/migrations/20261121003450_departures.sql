@@ -45,8 +45,8 @@ end;
 $$;
 
 comment on function private.leave_pool() is
-'Ends what a user who is deleted runs and has run. A definer: whoever deletes users has no right to '
-'jobs and nodes.';
+'Ends what a user who is deleted runs and has run. A definer: whoever deletes users has no right '
+'to jobs and nodes.';
 
 create trigger profiles_delete_leave
 before delete on public.profiles

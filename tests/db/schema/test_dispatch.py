@@ -102,7 +102,9 @@ def test_a_node_that_waits_with_fewer_workers_gets_less(pool: Pool) -> None:
 
 def test_what_has_changed_since_a_node_asked_counts(pool: Pool) -> None:
     """It is shared no more while it asks, or is too old since."""
-    private, outdated, node = (pool.node(version=version) for version in ("2.0.0", "1.0.0", "2.0.0"))
+    private, outdated, node = (
+        pool.node(version=version) for version in ("2.0.0", "1.0.0", "2.0.0")
+    )
     for one in (private, outdated, node):
         pool.share_with_everybody(one)
         with one.connection.transaction():

@@ -159,6 +159,27 @@ def test_leases_of_a_user_are_limited(pool: Pool) -> None:
     assert len(waiting.take()) == 1
 
 
+@pytest.mark.parametrize("whose", ["own", "strange"])
+def test_no_node_takes_more_at_once_than_a_quota_leaves(pool: Pool, whose: str) -> None:
+    """However many workers it has free, and however many jobs there are."""
+    pool.configure(running_chunks_max=3, chunk_iterations_max=10)
+    node = _public_node(pool)
+    user = node.owner if whose == "own" else pool.user()
+    for _ in range(2):
+        user.submit(1000, access_type="public")
+    assert len(node.take(20)) == 3
+
+
+def test_no_more_is_pushed_than_a_quota_leaves(pool: Pool) -> None:
+    """To all nodes that wait together."""
+    pool.configure(running_chunks_max=3, chunk_iterations_max=10)
+    user = pool.user()
+    for _ in range(2):
+        pool.node(user).exchange(slots=2)
+    user.submit(1000)
+    assert pool.scalar("select count(*) from public.sim_chunks") == 3
+
+
 def test_an_operator_gives_a_user_other_limits(pool: Pool) -> None:
     """In place of all three; null is no limit."""
     pool.configure(queued_jobs_max=1, daily_iterations_max=10, running_chunks_max=0)
