@@ -398,6 +398,7 @@ begin
         sum((entries.value #>> '{}')::numeric) as count
       from unnest(merge_counters.results) as results (result)
       cross join jsonb_each(results.result -> 'counters') as entries
+      where results.result -> 'counters' <> '{}'
       group by entries.key
     )
     select coalesce(
@@ -433,6 +434,7 @@ begin
         max((entries.value ->> 'max')::numeric) as highest
       from unnest(merge_extremes.results) as results (result)
       cross join jsonb_each(results.result -> 'extremes') as entries
+      where results.result -> 'extremes' <> '{}'
       group by entries.key
     )
     select coalesce(
