@@ -1,7 +1,8 @@
 -- Lock order, for every function that changes chunks or jobs:
 --
 --   1. the node (one per transaction): its row of private.node_heartbeats by private.lock_node(),
---      then that of public.nodes; whoever changes public.nodes alone needs the second only,
+--      or private.keep_heartbeat(), then that of public.nodes; whoever changes public.nodes alone
+--      needs the second only,
 --   2. jobs, by private.share_job() or private.hold_job(), in the order of their lock keys, in one
 --      pass per transaction; a job met later is only tried, never waited for,
 --   3. checks, in the order of their jobs and ranges; then what is known of nodes, all at once by

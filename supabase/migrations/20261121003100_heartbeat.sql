@@ -7,29 +7,48 @@ volatile
 set search_path = ''
 as $$
 begin
-  perform private.check_input(
-    jsonb_typeof(check_heartbeat.status) = 'object'
-    and check_heartbeat.status - array[
+  -- asked before a function is called to refuse: nearly all heartbeats are well-formed
+  if jsonb_typeof(check_heartbeat.status) is distinct from 'object'
+    or check_heartbeat.status - array[
       'version', 'engines', 'running', 'free_workers', 'load', 'iterations_per_second', 'units',
       'acknowledged'
-    ] = '{}',
-    'status',
-    'must be an object with version, engines, running, free_workers, load, '
-    'iterations_per_second, units, acknowledged'
-  );
-  perform private.check_engines(coalesce(check_heartbeat.status -> 'engines', '{}'));
-  perform private.check_chunk_ids(
-    coalesce(check_heartbeat.status -> 'running', '[]'), 'status.running'
-  );
-  perform private.check_input(
-    length(coalesce(check_heartbeat.status ->> 'version', '-')) between 1 and 100,
-    'status.version', 'must have 1 to 100 characters'
-  );
-  perform private.check_number(check_heartbeat.status, 'free_workers', 0, 4096);
-  perform private.check_number(check_heartbeat.status, 'load', 0, 1000000);
-  perform private.check_number(check_heartbeat.status, 'iterations_per_second', 0, 1e12);
-  perform private.check_unit_reports(check_heartbeat.status -> 'units', 'units');
-  perform private.check_acknowledged(coalesce(check_heartbeat.status -> 'acknowledged', '[]'));
+    ] <> '{}'
+  then
+    perform private.check_input(
+      false, 'status',
+      'must be an object with version, engines, running, free_workers, load, '
+      'iterations_per_second, units, acknowledged'
+    );
+  end if;
+  if check_heartbeat.status ? 'engines' then
+    perform private.check_engines(check_heartbeat.status -> 'engines');
+  end if;
+  -- JSON writes a list of ids in one way, but for their letters
+  if (check_heartbeat.status -> 'running')::text
+    !~* '^\[("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"(, )?)*\]$'
+    or jsonb_array_length(check_heartbeat.status -> 'running') > 10000
+  then
+    perform private.check_chunk_ids(check_heartbeat.status -> 'running', 'status.running');
+  end if;
+  if length(check_heartbeat.status ->> 'version') not between 1 and 100 then
+    perform private.check_input(false, 'status.version', 'must have 1 to 100 characters');
+  end if;
+  -- all three at once; one by one where one is left out, or wrong
+  if check_heartbeat.status @@ 'strict
+    $.free_workers >= 0 && $.free_workers <= 4096
+    && $.load >= 0 && $.load <= 1000000
+    && $.iterations_per_second >= 0 && $.iterations_per_second <= 1e12' is not true
+  then
+    perform private.check_number(check_heartbeat.status, 'free_workers', 0, 4096);
+    perform private.check_number(check_heartbeat.status, 'load', 0, 1000000);
+    perform private.check_number(check_heartbeat.status, 'iterations_per_second', 0, 1e12);
+  end if;
+  if check_heartbeat.status ? 'units' then
+    perform private.check_unit_reports(check_heartbeat.status -> 'units', 'units');
+  end if;
+  if check_heartbeat.status ? 'acknowledged' then
+    perform private.check_acknowledged(check_heartbeat.status -> 'acknowledged');
+  end if;
 end;
 $$;
 
@@ -42,17 +61,18 @@ volatile
 set search_path = ''
 as $$
 begin
-  perform private.check_input(
-    jsonb_typeof(check_engines.engines) = 'object' and length(check_engines.engines::text) <= 2000,
-    'status.engines', 'must be an object of at most 2000 characters'
-  );
-  perform private.check_input(
-    not exists (
-      select from jsonb_each(check_engines.engines) as engines
-      where jsonb_typeof(engines.value) <> 'string'
-    ),
-    'status.engines', 'must give the version of each engine as a string'
-  );
+  if jsonb_typeof(check_engines.engines) is distinct from 'object'
+    or length(check_engines.engines::text) > 2000
+  then
+    perform private.check_input(
+      false, 'status.engines', 'must be an object of at most 2000 characters'
+    );
+  end if;
+  if jsonb_path_exists(check_engines.engines, 'strict $.* ? (@.type() != "string")') then
+    perform private.check_input(
+      false, 'status.engines', 'must give the version of each engine as a string'
+    );
+  end if;
 end;
 $$;
 
@@ -90,8 +110,134 @@ $$;
 comment on function private.check_number(jsonb, text, double precision, double precision) is
 'Refuses a field that is there but is not a number in bounds.';
 
+create function private.keep_heartbeat(
+  node_id uuid, status jsonb, speed double precision, moment timestamptz
+)
+returns timestamptz
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_leases_until timestamptz;
+begin
+  loop
+    update private.node_heartbeats as heartbeats
+    set
+      seen_at = keep_heartbeat.moment,
+      leases_until = keep_heartbeat.moment + settings.lease_duration,
+      free_workers = coalesce((keep_heartbeat.status ->> 'free_workers')::integer, 0),
+      load = (keep_heartbeat.status ->> 'load')::double precision,
+      iterations_per_second = coalesce(
+        keep_heartbeat.speed,
+        (select nodes.iterations_per_second from public.nodes where nodes.id = heartbeats.node_id),
+        heartbeats.iterations_per_second
+      )
+    from private.settings
+    where heartbeats.node_id = keep_heartbeat.node_id
+    returning heartbeats.leases_until into v_leases_until;
+    exit when found;
+    -- its first, unless this refuses it
+    perform private.meet_node(keep_heartbeat.node_id);
+    insert into private.node_heartbeats (node_id, seen_at, leases_until)
+    values (keep_heartbeat.node_id, keep_heartbeat.moment, keep_heartbeat.moment)
+    on conflict do nothing;
+  end loop;
+  return v_leases_until;
+end;
+$$;
+
+comment on function private.keep_heartbeat(uuid, jsonb, double precision, timestamptz) is
+'Keeps the last heartbeat of a claimed node, which locks it as lock_node() does and renews its '
+'leases: answers until when.';
+
+create type private.pulse as (
+  is_news boolean,
+  has_new_facts boolean,
+  name text,
+  max_parallel integer,
+  is_paused boolean,
+  version text,
+  has_units boolean,
+  has_commands boolean,
+  has_unconfirmed boolean,
+  has_forgotten boolean,
+  held_chunks bigint,
+  sweep_is_due boolean,
+  heartbeat_period interval,
+  wants_version boolean
+);
+
+create function private.read_pulse(
+  node_id uuid, status jsonb, speed double precision, running uuid[], moment timestamptz
+)
+returns private.pulse
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_pulse private.pulse;
+begin
+  select
+    nodes.user_id is null
+    or nodes.status = 'offline'
+    or nodes.last_seen_at < read_pulse.moment - interval '1 minute',
+    -- a tenth more or less is noise; every write of this row is published
+    coalesce(read_pulse.status ->> 'version' <> nodes.version, false)
+    or coalesce(read_pulse.status -> 'engines' <> nodes.engines, false)
+    or coalesce(
+      abs(read_pulse.speed - coalesce(nodes.iterations_per_second, 0)) > 0.1 * read_pulse.speed,
+      false
+    ),
+    nodes.name,
+    nodes.max_parallel,
+    nodes.paused_at is not null,
+    coalesce(read_pulse.status ->> 'version', nodes.version),
+    exists (select from public.compute_units as units where units.node_id = nodes.id),
+    exists (
+      select from private.node_commands as commands
+      where commands.node_id = nodes.id and commands.acknowledged_at is null
+    ),
+    leases.has_unconfirmed,
+    leases.has_forgotten,
+    leases.held_chunks,
+    sweeps.swept_at <= read_pulse.moment - settings.sweep_period,
+    settings.heartbeat_period,
+    settings.minimum_node_version is not null
+  into strict v_pulse
+  from public.nodes
+  cross join private.settings
+  cross join private.sweeps
+  cross join (
+    select
+      bool_or(held.is_known and not held.is_running) as has_unconfirmed,
+      bool_or(held.is_running and not held.is_known) as has_forgotten,
+      count(*) filter (where held.is_known) as held_chunks
+    from (
+      select
+        chunks.status = 'running' as is_running,
+        chunks.id = any(read_pulse.running) as is_known
+      from public.sim_chunks as chunks
+      where chunks.node_id = read_pulse.node_id
+        and chunks.status in ('pending', 'claimed', 'running')
+      -- apart from what is made of it, so that a long list is looked through once for each
+      offset 0
+    ) as held
+  ) as leases
+  where nodes.id = read_pulse.node_id;
+  return v_pulse;
+end;
+$$;
+
+comment on function private.read_pulse(
+  uuid, jsonb, double precision, uuid[], timestamptz
+) is
+'What a heartbeat answers, and what there is to do because of it, which is mostly nothing: all of '
+'it asked at once. The caller has the node locked.';
+
 create function private.note_node_facts(
-  node public.nodes, version text, engines jsonb, iterations_per_second double precision
+  node_id uuid, version text, engines jsonb, speed double precision
 )
 returns void
 language plpgsql
@@ -99,29 +245,16 @@ volatile
 set search_path = ''
 as $$
 begin
-  -- a tenth more or less is noise; every write of this row is published
-  if coalesce(note_node_facts.version <> (note_node_facts.node).version, false)
-    or coalesce(note_node_facts.engines <> (note_node_facts.node).engines, false)
-    or coalesce(
-      abs(
-        note_node_facts.iterations_per_second
-        - coalesce((note_node_facts.node).iterations_per_second, 0)
-      ) > 0.1 * note_node_facts.iterations_per_second, false
-    )
-  then
-    update public.nodes
-    set
-      version = coalesce(note_node_facts.version, nodes.version),
-      engines = coalesce(note_node_facts.engines, nodes.engines),
-      iterations_per_second = coalesce(
-        note_node_facts.iterations_per_second, nodes.iterations_per_second
-      )
-    where nodes.id = (note_node_facts.node).id;
-  end if;
+  update public.nodes
+  set
+    version = coalesce(note_node_facts.version, nodes.version),
+    engines = coalesce(note_node_facts.engines, nodes.engines),
+    iterations_per_second = coalesce(note_node_facts.speed, nodes.iterations_per_second)
+  where nodes.id = note_node_facts.node_id;
 end;
 $$;
 
-comment on function private.note_node_facts(public.nodes, text, jsonb, double precision) is
+comment on function private.note_node_facts(uuid, text, jsonb, double precision) is
 'Keeps the version, engines and speed that others see of a node.';
 
 create function private.note_forgotten(node_id uuid, running uuid[])
@@ -150,29 +283,33 @@ comment on function private.note_forgotten(uuid, uuid[]) is
 'Leases that ran but that the node does not hold any more: they live once more their time, for the '
 'node to ask for them or to hand them in, and are not renewed.';
 
-create function private.node_settings(node public.nodes, version text)
+create function private.node_settings(
+  name text,
+  max_parallel integer,
+  is_paused boolean,
+  heartbeat_period interval,
+  required_version text,
+  units jsonb
+)
 returns jsonb
 language plpgsql
 stable
 set search_path = ''
 as $$
-declare
-  v_heartbeat_period interval;
 begin
-  select heartbeat_period into strict v_heartbeat_period from private.settings;
   return jsonb_build_object(
-    'name', (node_settings.node).name,
-    'max_parallel', (node_settings.node).max_parallel,
-    'paused', (node_settings.node).paused_at is not null,
+    'name', node_settings.name,
+    'max_parallel', node_settings.max_parallel,
+    'paused', node_settings.is_paused,
     'schedule', null,
-    'heartbeat_ms', (extract(epoch from v_heartbeat_period) * 1000)::integer,
-    'required_version', private.required_version(node_settings.version),
-    'units', private.unit_settings((node_settings.node).id)
+    'heartbeat_ms', (extract(epoch from node_settings.heartbeat_period) * 1000)::integer,
+    'required_version', node_settings.required_version,
+    'units', node_settings.units
   );
 end;
 $$;
 
-comment on function private.node_settings(public.nodes, text) is
+comment on function private.node_settings(text, integer, boolean, interval, text, jsonb) is
 'What the owner decided, as the node gets it, and the version that the pool wants of it, if that '
 'is newer than its own.';
 
@@ -190,59 +327,62 @@ set enable_mergejoin = 'off'
 set jit = 'off'
 as $$
 declare
-  v_node_id uuid := private.require_node();
-  v_now timestamptz := private.current_time();
-  v_node public.nodes;
-  v_lease interval;
+  v_node_id constant uuid := private.require_node();
+  v_now constant timestamptz := private.current_time();
   v_speed double precision;
   v_running uuid[];
+  v_leases_until timestamptz;
+  v_pulse private.pulse;
+  v_has_swept boolean := false;
 begin
   perform private.check_heartbeat(node_heartbeat.status);
-  v_node := private.meet_node(v_node_id);
   v_speed := nullif((node_heartbeat.status ->> 'iterations_per_second')::double precision, 0);
-  perform private.note_node_facts(
-    v_node, node_heartbeat.status ->> 'version', node_heartbeat.status -> 'engines', v_speed
-  );
-
-  select lease_duration into strict v_lease from private.settings;
-  insert into private.node_heartbeats as heartbeats
-  (node_id, seen_at, leases_until, free_workers, load, iterations_per_second)
-  values (
-    v_node_id,
-    v_now,
-    v_now + v_lease,
-    coalesce((node_heartbeat.status ->> 'free_workers')::integer, 0),
-    (node_heartbeat.status ->> 'load')::double precision,
-    coalesce(v_speed, v_node.iterations_per_second)
-  )
-  on conflict on constraint node_heartbeats_pkey do update
-  set
-    seen_at = excluded.seen_at,
-    leases_until = excluded.leases_until,
-    free_workers = excluded.free_workers,
-    load = excluded.load,
-    iterations_per_second = coalesce(
-      excluded.iterations_per_second, heartbeats.iterations_per_second
+  -- JSON writes a list of ids as an array is written, but for its brackets
+  v_running := coalesce(translate(node_heartbeat.status ->> 'running', '[]"', '{}'), '{}')::uuid[];
+  v_leases_until := private.keep_heartbeat(v_node_id, node_heartbeat.status, v_speed, v_now);
+  v_pulse := private.read_pulse(v_node_id, node_heartbeat.status, v_speed, v_running, v_now);
+  if v_pulse.is_news then
+    perform private.meet_node(v_node_id);
+  end if;
+  if v_pulse.has_new_facts then
+    perform private.note_node_facts(
+      v_node_id, node_heartbeat.status ->> 'version', node_heartbeat.status -> 'engines', v_speed
     );
-
-  v_running := array(
-    select ids.id::uuid
-    from jsonb_array_elements_text(coalesce(node_heartbeat.status -> 'running', '[]')) as ids (id)
-  );
-  perform private.confirm_running(v_node_id, v_running);
-  perform private.note_forgotten(v_node_id, v_running);
-  perform private.acknowledge_commands(
-    v_node_id, coalesce(node_heartbeat.status -> 'acknowledged', '[]')
-  );
-  perform private.hear_units(v_node, node_heartbeat.status -> 'units');
-  perform private.sweep_sometimes();
+  end if;
+  if v_pulse.has_unconfirmed then
+    perform private.confirm_running(v_node_id, v_running);
+  end if;
+  if v_pulse.has_forgotten then
+    perform private.note_forgotten(v_node_id, v_running);
+  end if;
+  if node_heartbeat.status ? 'acknowledged' then
+    perform private.acknowledge_commands(v_node_id, node_heartbeat.status -> 'acknowledged');
+  end if;
+  if v_pulse.has_units then
+    perform private.hear_units(nodes, node_heartbeat.status -> 'units')
+    from public.nodes where nodes.id = v_node_id;
+  end if;
+  if v_pulse.sweep_is_due then
+    v_has_swept := private.sweep_sometimes();
+  end if;
   return jsonb_build_object(
     'settings', private.node_settings(
-      v_node, coalesce(node_heartbeat.status ->> 'version', v_node.version)
+      v_pulse.name,
+      v_pulse.max_parallel,
+      v_pulse.is_paused,
+      v_pulse.heartbeat_period,
+      case when v_pulse.wants_version then private.required_version(v_pulse.version) end,
+      case when v_pulse.has_units then private.unit_settings(v_node_id) else '[]' end
     ),
-    'cancelled', private.lost_chunks(v_node_id, v_running),
-    'commands', private.waiting_commands(v_node_id),
-    'lease_expires_at', v_now + v_lease,
+    'cancelled', case
+      when v_has_swept or v_pulse.held_chunks < cardinality(v_running)
+        then private.lost_chunks(v_node_id, v_running)
+      else '[]'
+    end,
+    'commands', case
+      when v_pulse.has_commands then private.waiting_commands(v_node_id) else '[]'
+    end,
+    'lease_expires_at', v_leases_until,
     'server_time', v_now
   );
 end;

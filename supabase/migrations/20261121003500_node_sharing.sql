@@ -57,9 +57,7 @@ begin
   perform private.wait_with_at_most(
     v_node.id, case when v_node.paused_at is null then v_node.max_parallel else 0 end
   );
-  perform realtime.send(
-    private.node_settings(v_node, v_node.version), 'settings', 'node:' || v_node.id, true
-  );
+  perform private.push_settings(v_node.id);
   return to_jsonb(v_node);
 end;
 $$;

@@ -301,9 +301,16 @@ set search_path = ''
 as $$
 begin
   perform realtime.send(
-    private.node_settings(nodes, nodes.version), 'settings', 'node:' || nodes.id, true
+    private.node_settings(
+      nodes.name,
+      nodes.max_parallel,
+      nodes.paused_at is not null,
+      settings.heartbeat_period,
+      private.required_version(nodes.version),
+      private.unit_settings(nodes.id)
+    ), 'settings', 'node:' || nodes.id, true
   )
-  from public.nodes
+  from public.nodes cross join private.settings
   where nodes.id = push_settings.node_id;
 end;
 $$;

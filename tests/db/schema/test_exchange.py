@@ -357,6 +357,18 @@ def test_chunks_that_are_no_longer_its_own_come_back_as_cancelled(pool: Pool) ->
     assert node.heartbeat(running=[chunk["chunk_id"]])["cancelled"] == [chunk["chunk_id"]]
 
 
+def test_a_heartbeat_tells_what_is_lost_from_what_runs(pool: Pool) -> None:
+    """However often its node says either."""
+    user = pool.user()
+    user.submit()
+    node = pool.node(user)
+    first, second = node.take(2)
+    node.outcome(completed(first))
+    lost, held = first["chunk_id"], second["chunk_id"]
+    assert node.heartbeat(running=[held, held])["cancelled"] == []
+    assert node.heartbeat(running=[held, lost])["cancelled"] == [lost]
+
+
 def test_a_paused_node_gets_nothing_new(pool: Pool) -> None:
     """A paused node may still hand in what it has."""
     user = pool.user()
@@ -396,16 +408,19 @@ def test_a_result_of_an_ended_job_is_stale(pool: Pool) -> None:
 def test_an_unclaimed_node_is_refused(pool: Pool) -> None:
     """A pending node has a token, but no work."""
     node = pool.connect_node(pool.register()["id"], pool.user())
-    with pytest.raises(psycopg.Error, match="not claimed") as caught:
-        node.exchange(slots=1)
-    assert caught.value.sqlstate == "PT403"
+    for call in (node.exchange, node.heartbeat):
+        with pytest.raises(psycopg.Error, match="not claimed") as caught:
+            call()
+        assert caught.value.sqlstate == "PT403"
 
 
 def test_a_node_that_was_removed_is_refused(pool: Pool) -> None:
     """A token outlives its node, its rights do not."""
-    with pytest.raises(psycopg.Error, match="not registered") as caught:
-        pool.connect_node(str(uuid4()), pool.user()).exchange(slots=1)
-    assert caught.value.sqlstate == "PT401"
+    node = pool.connect_node(str(uuid4()), pool.user())
+    for call in (node.exchange, node.heartbeat):
+        with pytest.raises(psycopg.Error, match="not registered") as caught:
+            call()
+        assert caught.value.sqlstate == "PT401"
 
 
 def test_a_user_is_no_node(pool: Pool) -> None:

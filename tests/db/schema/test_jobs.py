@@ -266,6 +266,18 @@ def test_a_passed_deadline_stops_the_nodes_within_seconds(pool: Pool) -> None:
     assert pool.messages(f"node:{node.id}", "cancel") == [{"chunk_ids": [chunk["chunk_id"]]}]
 
 
+def test_who_finds_a_passed_deadline_is_told_at_once(pool: Pool) -> None:
+    """The heartbeat that ends the job answers what its own node may drop."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    user = pool.user()
+    user.submit(1000, deadline_at="2026-11-21 12:01:00+00")
+    node = pool.node(user)
+    running = [chunk["chunk_id"] for chunk in node.take()]
+    assert node.heartbeat(running=running)["cancelled"] == []
+    pool.advance("61 seconds")
+    assert node.heartbeat(running=running)["cancelled"] == running
+
+
 def test_a_finished_job_is_final(pool: Pool) -> None:
     """It is not cancelled, paused, resumed or retried."""
     user = pool.user()

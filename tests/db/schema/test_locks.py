@@ -253,6 +253,23 @@ def test_calls_of_one_node_come_one_after_the_other(pool: Pool) -> None:
     assert user.progress(job)["completed_iterations"] == chunk["iterations"]
 
 
+def test_a_heartbeat_knows_what_came_of_the_call_that_it_waited_for(pool: Pool) -> None:
+    """It looks when its turn has come: what was handed in runs no more."""
+    user = pool.user()
+    user.submit()
+    node = pool.node(user)
+    twin = pool.connect_node(node.id, user)
+    (chunk,) = node.take()
+    running = [chunk["chunk_id"]]
+    with ThreadPoolExecutor() as executor:
+        with node.connection.transaction():
+            node.outcome(completed(chunk))
+            node.heartbeat()
+            future = executor.submit(twin.heartbeat, running=running)
+            _wait_until_blocked(pool, future)
+        assert future.result()["cancelled"] == running
+
+
 def test_a_crowd_of_nodes_finishes_every_job_exactly(pool: Pool) -> None:
     """Eight sessions, failures, and jobs that share nodes: every result is that of one run."""
     pool.configure(chunk_iterations_max=40, fold_size=4, retry_elsewhere_period="0 seconds")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 import pytest
 
-from tests.db.schema.pool import Json, call, detail
+from tests.db.schema.pool import call, detail
 
 if TYPE_CHECKING:
     from tests.db.schema.pool import Pool
@@ -209,16 +209,43 @@ WRONG_REGISTRATION: Final[tuple[tuple[str, Any], ...]] = (
     ("machine_id", "x" * 256),
     ("hardware", []),
 )
-#: heartbeats that are none
-WRONG_HEARTBEAT: Final[tuple[Json, ...]] = (
-    {"surprise": 1},
-    {"running": ["x"]},
-    {"free_workers": -1},
-    {"free_workers": "2"},
-    {"load": -1},
-    {"iterations_per_second": -5},
-    {"version": ""},
+CHUNK_ID: Final = "00000000-0000-4000-8000-00000000000a"
+#: a field of a heartbeat, and what it must not be
+WRONG_HEARTBEAT: Final[tuple[tuple[str, Any], ...]] = (
+    ("surprise", 1),
+    ("engines", None),
+    ("engines", []),
+    ("engines", {"combat": 1}),
+    ("engines", {"combat": ["1.0.0"]}),
+    ("engines", {"combat": "x" * 2000}),
+    ("running", None),
+    ("running", {}),
+    ("running", CHUNK_ID),
+    ("running", ["x"]),
+    ("running", [None]),
+    ("running", [[CHUNK_ID]]),
+    ("running", [CHUNK_ID, f"{{{CHUNK_ID}}}"]),
+    ("running", [CHUNK_ID] * 10_001),
+    ("version", ""),
+    ("version", "x" * 101),
+    ("free_workers", -1),
+    ("free_workers", 4097),
+    ("free_workers", "2"),
+    ("load", -1),
+    ("load", 1_000_001),
+    ("load", [0.5]),
+    ("iterations_per_second", -5),
+    ("iterations_per_second", 1.1e12),
+    ("iterations_per_second", True),
+    ("units", {}),
+    ("acknowledged", None),
+    ("acknowledged", ["x"]),
 )
+#: what is named otherwise by a refusal
+REFUSED_FIELDS: Final = {
+    "surprise": "status",
+    **{field: f"status.{field}" for field in ("engines", "running", "version")},
+}
 
 
 def test_a_malformed_registration_is_refused(pool: Pool) -> None:
@@ -232,14 +259,33 @@ def test_a_malformed_registration_is_refused(pool: Pool) -> None:
 
 
 def test_a_malformed_heartbeat_is_refused(pool: Pool) -> None:
-    """Nothing of it is noted."""
+    """The refusal names the field, and nothing of it is noted."""
     node = pool.node()
+    right = {"free_workers": 1, "load": 0.5, "iterations_per_second": 100.0}
     before = pool.rows("select * from private.node_heartbeats")
-    for status in WRONG_HEARTBEAT:
+    for field, value in WRONG_HEARTBEAT:
         with pytest.raises(psycopg.Error) as caught:
-            node.heartbeat(**status)
-        assert caught.value.sqlstate == "PT400"
+            node.heartbeat(**{**right, field: value})
+        assert caught.value.sqlstate == "PT400", (field, value)
+        assert list(detail(caught.value)["fields"]) == [REFUSED_FIELDS.get(field, field)]
     assert pool.rows("select * from private.node_heartbeats") == before
+
+
+def test_a_heartbeat_may_leave_out_what_its_node_does_not_know(pool: Pool) -> None:
+    """Null is as good as nothing, and a speed of nothing is none: it is as fast as others see."""
+    node = pool.node(speed=100.0)
+    published = pool.scalar("select xmin::text from public.nodes")
+    for status in (
+        {},
+        {"version": None, "free_workers": None, "load": None, "iterations_per_second": None},
+        {"iterations_per_second": 0, "units": None},
+    ):
+        node.heartbeat(free_workers=2, load=0.5, iterations_per_second=105.0)
+        node.heartbeat(**status)
+        assert pool.rows(
+            "select free_workers, load, iterations_per_second from private.node_heartbeats"
+        ) == [(0, None, 100.0)]
+    assert pool.scalar("select xmin::text from public.nodes") == published
 
 
 def test_a_token_is_for_a_registered_key(pool: Pool) -> None:
