@@ -11,6 +11,9 @@ Then again while another session holds an old snapshot, and, ours only, after ma
 Everything is measured several times, each time in a fresh database, turn by turn, and the median
 counts: what a disk takes for a commit changes from second to second.
 
+"bare" is no queue but a bound: the least that handing over a lease and a result for each piece can
+be, without any check (see `queues/bare.py`).
+
 Target: at every batch size and number of workers at least 1.5 times the best peer; at most 10 %
 slower under the snapshot and after the finished chunks.
 """
@@ -26,7 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from tests.databases import DatabaseServer, TestDatabase
 
 OURS: Final = "simpool"
+BOUND: Final = "bare"
 PEERS: Final = ("procrastinate", "pgqueuer", "pgmq", *packages.PEERS)
 TARGET_RATIO, TARGET_LOSS = 1.5, 0.10
 PATIENCE = 600.0
@@ -135,7 +139,7 @@ Queue = PythonQueue | NodeQueue
 
 def queues(directory: Path, peers: list[str]) -> dict[str, Queue]:
     """Ours and the peers that are named and can run here."""
-    found: dict[str, Queue] = {OURS: PythonQueue(OURS)}
+    found: dict[str, Queue] = {name: PythonQueue(name) for name in (OURS, BOUND)}
     if not set(peers).isdisjoint(packages.PEERS):
         packages.prepare_scripts(directory)
     for name in peers:
@@ -206,7 +210,7 @@ def groups(options: argparse.Namespace, names: list[str]) -> Iterator[list[Case]
         fewest = options.workers[0]
         yield [
             *(Case(name, fewest, batch, backlog) for name in names),
-            *(Case(name, fewest, batch, backlog, snapshot=True) for name in names),
+            *(Case(name, fewest, batch, backlog, snapshot=True) for name in names if name != BOUND),
             Case(OURS, fewest, batch, backlog, history=options.history),
         ]
 
@@ -224,12 +228,16 @@ def verdict(figures: dict[Case, Figures]) -> bool:
         best = max(
             (other.drained, peer.queue)
             for peer, other in figures.items()
-            if peer.queue != OURS
+            if peer.queue not in {OURS, BOUND}
             and (peer.workers, peer.batch, peer.snapshot)
             == (case.workers, case.batch, case.snapshot)
         )
         ratios[case] = measured.drained / best[0]
-        print(f"{case.workers} workers, batch {case.batch}: {ratios[case]:.2f} times {best[1]}")
+        bound = figures[replace(case, queue=BOUND)].drained
+        print(
+            f"{case.workers} workers, batch {case.batch}: {ratios[case]:.2f} times {best[1]},"
+            f" {measured.drained / bound:.2f} of the bound, which is {bound / best[0]:.2f} times"
+        )
     for case, loss in losses.items():
         what = "an old snapshot" if case.snapshot else f"{case.history:,} finished chunks"
         print(f"batch {case.batch}, {what}: {loss:+.0%} slower")

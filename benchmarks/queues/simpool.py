@@ -125,14 +125,15 @@ def _exchange(
 ) -> list[dict[str, Any]]:
     row = connection.execute(
         "select public.exchange_chunks(%s::jsonb, %s)",
-        (f"[{','.join(map(_completed, ended))}]", slots),
+        (f"[{','.join(map(completed, ended))}]", slots),
     ).fetchone()
     assert row is not None
     chunks: list[dict[str, Any]] = row[0]["chunks"]
     return chunks
 
 
-def _completed(chunk: dict[str, Any]) -> str:
+def completed(chunk: dict[str, Any]) -> str:
+    """JSON text of a chunk that is handed in."""
     iteration = str(chunk["seed_offset"])
     return (
         f'{{"chunk_id":"{chunk["chunk_id"]}","lease_token":"{chunk["lease_token"]}",'
