@@ -67,6 +67,14 @@ def test_a_stream_depends_on_seed_iteration_and_label_alone() -> None:
         assert not set(draws(other, STREAM, 9).tolist()) & set(reference)
 
 
+def test_draws_are_the_words_of_one_block_after_the_other() -> None:
+    """However many blocks are made at once."""
+    blocks = [np.array([block, 5, 3, 0, 1, 0], np.uint64) for block in range(6)]
+    expected = [int(word) / 2**32 for block in blocks for word in compiled_philox(block)]
+
+    assert draws(stream(5, iteration=3), STREAM, 24).tolist() == expected
+
+
 def test_negative_seeds_are_as_good_as_any() -> None:
     """The whole range of a bigint seeds the generator."""
     assert draws(stream(5, seed=-1), STREAM, 4).tolist() != draws(stream(5), STREAM, 4).tolist()

@@ -333,8 +333,8 @@ MODIFIER_SIZE = 5
 # A source of random numbers for one call site. ints:
 LABEL = fact(0)
 DRAWS = 1
-WORDS = 2
-STREAM_SIZE = 6
+WORDS = 2  #: of two blocks
+STREAM_SIZE = 10
 
 # What happens when something else does, perhaps. ints:
 PROC_BUNDLE = fact(0)

@@ -21,6 +21,7 @@ ROUNDS = 10
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+_WORDS_PER_BLOCK, _LAST_WORD = 4, 7  #: of two blocks
 _TO_UNIT = 2.0**-32
 
 
@@ -45,19 +46,26 @@ def philox(  # noqa: PLR0913, PLR0917 - the words of a counter and a key
 
 @kernel
 def _refill(ints: Integers, stream: int, block: int) -> None:
+    """Make the words of two blocks at once: processors make the second beside the first."""
+    _make(ints, stream + WORDS, block, ints[stream + LABEL])
+    _make(ints, stream + WORDS + _WORDS_PER_BLOCK, block + 1, ints[stream + LABEL])
+
+
+@kernel
+def _make(ints: Integers, place: int, block: int, label: int) -> None:
     seed, iteration = np.uint64(ints[SEED]), np.uint64(ints[ITERATION])
     words = philox(
         np.uint64(block),
-        np.uint64(ints[stream + LABEL]),
+        np.uint64(label),
         iteration & _LOW,
         iteration >> _HALF,
         seed & _LOW,
         seed >> _HALF,
     )
-    ints[stream + WORDS] = int(words[0])
-    ints[stream + WORDS + 1] = int(words[1])
-    ints[stream + WORDS + 2] = int(words[2])
-    ints[stream + WORDS + 3] = int(words[3])
+    ints[place] = int(words[0])
+    ints[place + 1] = int(words[1])
+    ints[place + 2] = int(words[2])
+    ints[place + 3] = int(words[3])
 
 
 @kernel
@@ -65,6 +73,6 @@ def uniform(ints: Integers, stream: int) -> float:
     """Draw the next number of a stream, at least 0 and below 1."""
     number = ints[stream + DRAWS]
     ints[stream + DRAWS] = number + 1
-    if number & 3 == 0:
-        _refill(ints, stream, number >> 2)
-    return ints[stream + WORDS + (number & 3)] * _TO_UNIT
+    if number & _LAST_WORD == 0:
+        _refill(ints, stream, number // _WORDS_PER_BLOCK)
+    return ints[stream + WORDS + (number & _LAST_WORD)] * _TO_UNIT
