@@ -123,14 +123,20 @@ def is_cut(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     if is_over(ints, actor):
         return True
     line = ints[actor + CHANNEL_LINE]
-    test = ints[line + INTERRUPT]
     cut = False
-    if test >= 0 and evaluate(test, ints, reals) != 0.0:
+    if lets_go(evaluate, ints, reals, line):
         chosen = choose(evaluate, ints, reals, sums, actor)
         same = chosen != NOTHING and ints[chosen + LINE_OBJECT] == ints[actor + CHANNELING]
         cut = chosen != NOTHING and (not same or ints[line + CHAINS] != 0)
     ints[actor + CHANNEL_LOOK] = 0
     return cut
+
+
+@each("line")
+def lets_go(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> bool:
+    """Tell whether a line lets go of its channel for what else there is to do."""
+    test = ints[line + INTERRUPT]
+    return test >= 0 and evaluate(test, ints, reals) != 0.0
 
 
 @each("line")
