@@ -35,13 +35,24 @@ begin
   end if;
   -- all three at once; one by one where one is left out, or wrong
   if check_heartbeat.status @@ 'strict
-    $.free_workers >= 0 && $.free_workers <= 4096
+    $.free_workers >= 0 && $.free_workers <= 4096 && $.free_workers % 1 == 0
     && $.load >= 0 && $.load <= 1000000
-    && $.iterations_per_second >= 0 && $.iterations_per_second <= 1e12' is not true
+    && ($.iterations_per_second == 0 || $.iterations_per_second >= 0.001)
+    && $.iterations_per_second <= 1e12' is not true
   then
     perform private.check_number(check_heartbeat.status, 'free_workers', 0, 4096);
+    perform private.check_input(
+      coalesce((check_heartbeat.status ->> 'free_workers')::numeric % 1, 0) = 0,
+      'free_workers', 'must be a whole number'
+    );
     perform private.check_number(check_heartbeat.status, 'load', 0, 1000000);
     perform private.check_number(check_heartbeat.status, 'iterations_per_second', 0, 1e12);
+    -- what is slower would need longer for a chunk than dates can be written
+    perform private.check_input(
+      coalesce(nullif((check_heartbeat.status ->> 'iterations_per_second')::numeric, 0), 1)
+      >= 0.001,
+      'iterations_per_second', 'must be 0, if it was not measured, or at least 0.001'
+    );
   end if;
   if check_heartbeat.status ? 'units' then
     perform private.check_unit_reports(check_heartbeat.status -> 'units', 'units');
@@ -126,7 +137,7 @@ begin
     set
       seen_at = keep_heartbeat.moment,
       leases_until = keep_heartbeat.moment + settings.lease_duration,
-      free_workers = coalesce((keep_heartbeat.status ->> 'free_workers')::integer, 0),
+      free_workers = coalesce((keep_heartbeat.status ->> 'free_workers')::numeric::integer, 0),
       load = (keep_heartbeat.status ->> 'load')::double precision,
       iterations_per_second = coalesce(
         keep_heartbeat.speed,
