@@ -137,4 +137,5 @@ create table private.barred_nodes (
 alter table private.barred_nodes enable row level security;
 
 comment on table private.barred_nodes is
-'Nodes that keep failing a job that others can run: they get no more of it.';
+'Nodes that keep failing a job that others can run, or have a version of its engine that nobody '
+'could check: they get no more of it.';

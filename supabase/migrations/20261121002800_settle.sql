@@ -140,7 +140,44 @@ $$;
 comment on function private.is_completed_range(uuid, bigint) is
 'Whether the range has a result already.';
 
-create function private.pin_engine_version(job_id uuid, engine_version text)
+create function private.is_version_checkable(chunk public.sim_chunks, engine_version text)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_number constant bigint := private.version_number(is_version_checkable.engine_version);
+begin
+  return (
+    with others as (
+      select
+        private.runs_engine(
+          theirs.engines, configs.engine, int8range(v_number, v_number, '[]'),
+          jobs.engine_versions is not null
+        ) as have_it
+      from public.sim_jobs as jobs
+      join public.sim_configs as configs on configs.hash = jobs.config_hash
+      join public.nodes on nodes.id = (is_version_checkable.chunk).node_id
+      cross join private.settings
+      cross join lateral private.checkers_for_job(jobs.id) as checkers
+      join public.nodes as theirs on theirs.id = checkers.node_id
+      where jobs.id = (is_version_checkable.chunk).job_id
+        and checkers.owner_id <> nodes.user_id
+        -- who is believed anyway needs nobody else
+        and settings.checks_to_trust > 0
+        and not (settings.trusts_own_nodes and jobs.user_id = nodes.user_id)
+    )
+    select count(*) = 0 or bool_or(others.have_it) from others
+  );
+end;
+$$;
+
+comment on function private.is_version_checkable(public.sim_chunks, text) is
+'Whether a node of another owner has this version of the engine, or none could run the job in any '
+'version. A node could else see to it that nobody can check what it hands in.';
+
+create function private.pin_engine_version(chunk public.sim_chunks, engine_version text)
 returns boolean
 language plpgsql
 volatile
@@ -150,7 +187,7 @@ declare
   v_job public.sim_jobs;
 begin
   select * into strict v_job
-  from public.sim_jobs as jobs where jobs.id = pin_engine_version.job_id;
+  from public.sim_jobs as jobs where jobs.id = (pin_engine_version.chunk).job_id;
   if v_job.engine_version is not null then
     return v_job.engine_version = pin_engine_version.engine_version;
   end if;
@@ -164,6 +201,14 @@ begin
   ) then
     return false;
   end if;
+  if not private.is_version_checkable(
+    pin_engine_version.chunk, pin_engine_version.engine_version
+  ) then
+    insert into private.barred_nodes (job_id, node_id, barred_at)
+    values (v_job.id, (pin_engine_version.chunk).node_id, private.current_time())
+    on conflict on constraint barred_nodes_pkey do nothing;
+    return false;
+  end if;
   v_job.engine_version := pin_engine_version.engine_version;
   update public.sim_jobs as jobs
   set engine_version = v_job.engine_version
@@ -175,9 +220,10 @@ begin
 end;
 $$;
 
-comment on function private.pin_engine_version(uuid, text) is
+comment on function private.pin_engine_version(public.sim_chunks, text) is
 'The first accepted result decides which of the versions that the job accepts is its own; false '
-'for any other. The caller holds the job while it has none.';
+'for any other, and for one that only the owner of its node has while others could run the job: '
+'then the job is left to those. The caller holds the job while it has none.';
 
 create function private.withdraw_range(winner public.sim_chunks)
 returns void

@@ -45,6 +45,24 @@ comment on function private.settle_good_result(
 ) is
 'Counts a result, holds it to be checked, or takes it as the opinion on one that is held.';
 
+create function private.may_run_job(job_id uuid, node_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return not private.is_barred(may_run_job.job_id, may_run_job.node_id) and (
+    select private.has_engine(nodes, may_run_job.job_id)
+    from public.nodes where nodes.id = may_run_job.node_id
+  );
+end;
+$$;
+
+comment on function private.may_run_job(uuid, uuid) is
+'Whether the job would be leased to the node again, by the version of its engine that it says it '
+'has.';
+
 create function private.settle_result(
   chunk public.sim_chunks,
   item private.finished_chunk,
@@ -73,7 +91,7 @@ begin
     return 'stale';
   end if;
   if v_problem is null and not private.pin_engine_version(
-    (settle_result.chunk).job_id, (settle_result.item).result ->> 'engine_version'
+    settle_result.chunk, (settle_result.item).result ->> 'engine_version'
   ) then
     v_problem := 'engine_version';
   end if;
@@ -84,7 +102,17 @@ begin
     return 'accepted';
   end if;
   -- reopening needs the job alone; else the lease stays, and the next hand-in reopens it
-  if settle_result.alone and (settle_result.chunk).status <> 'failed' then
+  if not settle_result.alone or (settle_result.chunk).status = 'failed' then
+    return v_problem;
+  end if;
+  if v_problem = 'engine_version' and not private.may_run_job(
+    (settle_result.chunk).job_id, (settle_result.chunk).node_id
+  ) then
+    -- it did not say that it had another: the job was decided while it ran
+    perform private.end_lease(
+      settle_result.chunk, 'released', 'the result was rejected: engine_version'
+    );
+  else
     perform private.forget_agreements((settle_result.chunk).node_id);
     perform private.fail_chunk(
       settle_result.chunk, 'rejected', 'the result was rejected: ' || v_problem, true

@@ -160,7 +160,8 @@ begin
       (8, 'other_engine', 'have no version of its engine that it accepts'),
       (9, 'backed_off', 'fail again and again and get no work for a while'),
       (10, 'quarantined', 'handed in a wrong result and are not believed'),
-      (11, 'barred', 'failed it too often and get no more of it')
+      (11, 'barred', 'failed it too often, or have a version that nobody can check, '
+        'and get no more of it')
     ) as phrases (place, code, sentence)
     where reasons_of_job.states ? phrases.code
     order by phrases.place

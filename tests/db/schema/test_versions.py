@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from tests.db.schema.pool import Pool, completed, detail, result
+from tests.db.schema.pool import completed, detail, result
+
+if TYPE_CHECKING:
+    from tests.db.schema.pool import Node, Pool, User
 
 OLD, NEW = "1.4.0", "1.5.0"
 
@@ -140,6 +143,66 @@ def test_a_result_of_what_is_no_version_is_rejected(pool: Pool, version: Any) ->
     document = {**result(bad), "engine_version": version}
     assert node.outcome(completed(bad, document)) == "rejected:engine_version"
     assert node.outcome(completed(good)) == "accepted"
+
+
+def _two_owners(pool: Pool) -> tuple[User, Node, Node]:
+    """A submitter, and nodes of strangers that nobody believes yet, with different versions."""
+    pool.configure(checks_to_trust=10, chunk_iterations_max=10)
+    old, new = pool.node(), pool.node()
+    for node, version in ((old, OLD), (new, NEW)):
+        pool.share_with_everybody(node)
+        node.heartbeat(engines={"combat": version}, iterations_per_second=100.0)
+    return pool.user(), old, new
+
+
+def test_nobody_escapes_checks_by_a_version_that_only_they_have(pool: Pool) -> None:
+    """They get no more of the job, others run it, and nobody is to blame."""
+    user, good, liar = _two_owners(pool)
+    job = user.submit(100, access_type="public")
+    first, second = liar.take(2)
+    (other,) = good.take()
+    lie = result(first, engine_version=NEW, lies=1)
+    assert liar.outcome(completed(first, lie)) == "rejected:engine_version"
+    assert liar.exchange(slots=4, running=[second["chunk_id"]])["chunks"] == []
+    assert good.outcome(completed(other, result(other, engine_version=OLD))) == "accepted"
+    assert user.job(job)["engine_version"] == OLD
+    late = result(second, engine_version=NEW)
+    assert liar.outcome(completed(second, late)) == "rejected:engine_version"
+    assert pool.scalar("select sum(failures) from private.node_trust") in (None, 0)
+    assert "nobody can check" in str(user.call("explain_job", id=job["id"])["reasons"])
+
+
+def test_a_version_that_another_owner_has_may_decide(pool: Pool) -> None:
+    """And so may any where nobody else could run the job, or whoever is believed."""
+    user, old, new = _two_owners(pool)
+    other = pool.node()
+    pool.share_with_everybody(other)
+    other.heartbeat(engines={"combat": NEW}, iterations_per_second=100.0)
+    job = user.submit(100, access_type="public")
+    (chunk,) = new.take()
+    assert new.outcome(completed(chunk, result(chunk, engine_version=NEW))) == "accepted"
+    assert user.job(job)["engine_version"] == NEW
+    own = old.owner.submit(100, access_type="public")
+    (chunk,) = old.take()
+    assert old.outcome(completed(chunk, result(chunk, engine_version=OLD))) == "accepted"
+    assert old.owner.job(own)["engine_version"] == OLD
+
+
+def test_who_has_another_version_than_the_first_is_not_to_blame(pool: Pool) -> None:
+    """It took the range before there was a first result; who says it has that version is."""
+    pool.configure(chunk_iterations_max=10)
+    user = pool.user()
+    user.submit(100)
+    new, old, liar = (pool.node(user) for _ in range(3))
+    for node, version in ((new, NEW), (old, OLD), (liar, NEW)):
+        node.heartbeat(engines={"combat": version})
+    chunks = [node.take()[0] for node in (new, old, liar)]
+    assert new.outcome(completed(chunks[0], result(chunks[0], engine_version=NEW))) == "accepted"
+    for node, chunk in ((old, chunks[1]), (liar, chunks[2])):
+        document = result(chunk, engine_version=OLD)
+        assert node.outcome(completed(chunk, document)) == "rejected:engine_version"
+    assert pool.rows("select node_id::text, failures from private.node_trust") == [(liar.id, 1)]
+    assert new.work() > 0
 
 
 @pytest.mark.parametrize("engines", ["combat", {"combat": 1}, {"combat": "1" * 2000}])
