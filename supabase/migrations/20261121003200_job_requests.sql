@@ -203,31 +203,43 @@ $$;
 comment on function private.describe_submission(public.sim_jobs, boolean) is
 'A submitted job, as submit_job() answers it.';
 
-create function private.repeat_submission(
-  job public.sim_jobs, config_hash text, iterations bigint, seed bigint
-)
+create function private.repeat_submission(first public.sim_jobs, repeated public.sim_jobs)
 returns jsonb
 language plpgsql
 volatile
 set search_path = ''
 as $$
 begin
-  if (repeat_submission.job).config_hash <> repeat_submission.config_hash
-    or (repeat_submission.job).total_iterations <> repeat_submission.iterations
-    or (repeat_submission.job).seed <> coalesce(
-      repeat_submission.seed, (repeat_submission.job).seed
-    )
-  then
+  -- all that decides what is computed, and by whom; not the deadline, which may count from now
+  if (
+    (repeat_submission.repeated).config_hash,
+    (repeat_submission.repeated).total_iterations,
+    coalesce((repeat_submission.repeated).seed, (repeat_submission.first).seed),
+    (repeat_submission.repeated).priority,
+    (repeat_submission.repeated).access_type,
+    (repeat_submission.repeated).target_error,
+    (repeat_submission.repeated).engine_versions,
+    (repeat_submission.repeated).replication
+  ) is distinct from (
+    (repeat_submission.first).config_hash,
+    (repeat_submission.first).total_iterations,
+    (repeat_submission.first).seed,
+    (repeat_submission.first).priority,
+    (repeat_submission.first).access_type,
+    (repeat_submission.first).target_error,
+    (repeat_submission.first).engine_versions,
+    (repeat_submission.first).replication
+  ) then
     perform private.refuse(
       409, 'CONFLICT', 'This idempotency key was used for another job.',
-      jsonb_build_object('job_id', (repeat_submission.job).id), 'Use a new key for a new job.'
+      jsonb_build_object('job_id', (repeat_submission.first).id), 'Use a new key for a new job.'
     );
   end if;
-  return private.describe_submission(repeat_submission.job, true);
+  return private.describe_submission(repeat_submission.first, true);
 end;
 $$;
 
-comment on function private.repeat_submission(public.sim_jobs, text, bigint, bigint) is
+comment on function private.repeat_submission(public.sim_jobs, public.sim_jobs) is
 'Answers the first job of an idempotency key; refuses the key for a different one.';
 
 create function private.submit_job(
@@ -256,7 +268,7 @@ set jit = 'off'
 as $$
 declare
   v_user_id uuid := private.require_user();
-  v_hash text;
+  v_asked public.sim_jobs;
   v_job public.sim_jobs;
 begin
   perform private.check_submission(
@@ -265,17 +277,24 @@ begin
     submit_job.engine_versions, submit_job.replication
   );
   perform private.check_config(submit_job.config_json, v_user_id);
-  v_hash := private.save_config(submit_job.config_json);
+  v_asked.config_hash := private.save_config(submit_job.config_json);
+  v_asked.total_iterations := submit_job.iterations;
+  v_asked.seed := submit_job.seed;
+  v_asked.priority := submit_job.priority;
+  v_asked.access_type := submit_job.access_type;
+  v_asked.target_error := submit_job.target_error;
+  v_asked.engine_versions := submit_job.engine_versions;
+  v_asked.replication := submit_job.replication;
 
   insert into public.sim_jobs (
     user_id, config_hash, total_iterations, seed, priority, access_type, target_error,
     deadline_at, idempotency_key, engine_versions, replication
   )
   values (
-    v_user_id, v_hash, submit_job.iterations, coalesce(submit_job.seed, private.random_seed()),
-    submit_job.priority, submit_job.access_type, submit_job.target_error,
-    submit_job.deadline_at, submit_job.idempotency_key, submit_job.engine_versions,
-    submit_job.replication
+    v_user_id, v_asked.config_hash, v_asked.total_iterations,
+    coalesce(v_asked.seed, private.random_seed()), v_asked.priority, v_asked.access_type,
+    v_asked.target_error, submit_job.deadline_at, submit_job.idempotency_key,
+    v_asked.engine_versions, v_asked.replication
   )
   on conflict on constraint a_repeated_submit_is_the_same_job do nothing
   returning * into v_job;
@@ -283,7 +302,7 @@ begin
     select * into strict v_job
     from public.sim_jobs as jobs
     where jobs.user_id = v_user_id and jobs.idempotency_key = submit_job.idempotency_key;
-    return private.repeat_submission(v_job, v_hash, submit_job.iterations, submit_job.seed);
+    return private.repeat_submission(v_job, v_asked);
   end if;
   perform private.check_quotas(v_job);
 

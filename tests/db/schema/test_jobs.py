@@ -51,12 +51,25 @@ def test_a_repeated_submit_answers_the_first_job(pool: Pool) -> None:
     assert one.submit(idempotency_key="b")["id"] != first["id"]
 
 
-def test_a_key_is_not_reused_for_another_job(pool: Pool) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("config_json", '{"engine":"combat","schema":2}'),
+        ("iterations", 2000),
+        ("seed", 8),
+        ("priority", "high"),
+        ("access_type", "public"),
+        ("target_error", 0.5),
+        ("engine_versions", "1.0.0.."),
+        ("replication", 3),
+    ],
+)
+def test_a_key_is_not_reused_for_another_job(pool: Pool, field: str, value: Any) -> None:
     """The refusal names the job that has it."""
     user = pool.user()
-    job = user.submit(1000, idempotency_key="a")
+    job = user.submit(1000, idempotency_key="a", seed=7)
     with pytest.raises(psycopg.Error, match="another job") as caught:
-        user.submit(2000, idempotency_key="a")
+        user.submit(**{"iterations": 1000, "idempotency_key": "a", "seed": 7, field: value})
     assert caught.value.sqlstate == "PT409"
     assert detail(caught.value) == {"code": "CONFLICT", "job_id": job["id"]}
 
