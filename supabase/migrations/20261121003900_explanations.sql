@@ -1,5 +1,5 @@
--- Why a job waits or a node is idle, in words for the person who asks. Asked by people, so it may
--- cost what a page of a dashboard costs; no hot path calls it.
+-- Why a job waits, in words for the person who asks. Asked by people, so it may cost what a page of
+-- a dashboard costs; no hot path calls it.
 
 create function private.reason(code text, sentence text)
 returns jsonb
@@ -118,6 +118,8 @@ as $$
 declare
   v_reasons jsonb := '[]'::jsonb;
   v_nodes bigint := (select coalesce(sum(value::bigint), 0)::bigint from jsonb_each_text(states));
+  v_is_offered constant boolean := not private.is_fully_leased((reasons_of_job.job).id)
+    and private.may_lease_more((reasons_of_job.job).user_id);
   v_state record;
 begin
   if (reasons_of_job.job).status not in ('pending', 'running') then
@@ -151,7 +153,10 @@ begin
     select phrases.code, phrases.sentence, (reasons_of_job.states ->> phrases.code)::bigint as nodes
     from (values
       (1, 'working', 'run it now'),
-      (2, 'free', 'are free, and get a part of it when they ask'),
+      (
+        2, 'free',
+        'are free' || case when v_is_offered then ', and get a part of it when they ask' else '' end
+      ),
       (3, 'busy', 'are busy with other jobs'),
       (4, 'offline', 'are offline'),
       (5, 'paused', 'their owners paused'),
@@ -338,184 +343,3 @@ comment on function public.explain_job(uuid) is
 'Why the caller''s job waits or runs as it does: reasons in words, what the nodes that may serve '
 'it are doing, its place among the caller''s jobs, when it will be done, who did how much of it, '
 'and what went wrong; besides all that job_progress() says.';
-
-create function private.trouble_of_node(node_id uuid)
-returns jsonb
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_trust private.node_trust := private.trust_of(trouble_of_node.node_id);
-  v_reasons jsonb := '[]'::jsonb;
-begin
-  if v_trust.quarantined_at is not null then
-    return jsonb_build_array(private.reason('quarantined', format(
-      'It is quarantined since %s UTC: it handed in a result that other nodes, who agree with each '
-      'other, proved wrong. It gets no work. Check its memory and clock speed, then ask the operator '
-      'of the pool.',
-      to_char(v_trust.quarantined_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS')
-    )));
-  end if;
-  if v_trust.backed_off_until > private.current_time() then
-    v_reasons := v_reasons || private.reason('backed_off', format(
-      'It failed %s times in a row, and gets no work until %s UTC. The last error was: %s',
-      v_trust.failures,
-      to_char(v_trust.backed_off_until at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS'),
-      coalesce(v_trust.last_error, 'none; it went silent.')
-    ));
-  end if;
-  return v_reasons;
-end;
-$$;
-
-comment on function private.trouble_of_node(uuid) is
-'Why the pool gives the node no work; empty when it does.';
-
-create function private.is_without_engine(node public.nodes)
-returns boolean
-language plpgsql
-volatile
-set search_path = ''
-as $$
-begin
-  return exists (
-    select
-    from private.users_for_node((is_without_engine.node).id) as users
-    join private.open_jobs as open on open.user_id = users.user_id
-    where not private.runs_engine(
-      (is_without_engine.node).engines, open.engine, open.engine_versions, open.names_versions
-    )
-  );
-end;
-$$;
-
-comment on function private.is_without_engine(public.nodes) is
-'Whether somebody whom the node serves has work that it could do with another engine.';
-
-create function private.reasons_of_node(node public.nodes)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-  v_reasons jsonb := '[]'::jsonb;
-  v_required text;
-  v_leases bigint;
-  v_is_live boolean := exists (
-    select from private.node_heartbeats as heartbeats
-    where heartbeats.node_id = (reasons_of_node.node).id
-      and heartbeats.leases_until > private.current_time()
-  );
-begin
-  if (reasons_of_node.node).status <> 'online' or not v_is_live then
-    v_reasons := v_reasons || private.reason('offline', format(
-      'It is offline; it was last seen at %s UTC.',
-      to_char((reasons_of_node.node).last_seen_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS')
-    ));
-  end if;
-  if (reasons_of_node.node).paused_at is not null then
-    v_reasons := v_reasons || private.reason('paused', 'It is paused.');
-  end if;
-  if (reasons_of_node.node).max_parallel = 0 then
-    v_reasons := v_reasons || private.reason('without_workers', 'It may use no workers.');
-  end if;
-  v_required := private.required_version((reasons_of_node.node).version);
-  if v_required is not null then
-    v_reasons := v_reasons || private.reason('outdated', format(
-      'It is release %s, and the pool gives no work to any before %s: update it.',
-      (reasons_of_node.node).version, v_required
-    ));
-  end if;
-  v_reasons := v_reasons || private.trouble_of_node((reasons_of_node.node).id);
-  select count(*) into v_leases
-  from public.sim_chunks as chunks
-  where chunks.node_id = (reasons_of_node.node).id
-    and chunks.status in ('pending', 'claimed', 'running');
-  if v_leases > 0 then
-    return v_reasons || private.reason('working', case v_leases
-      when 1 then 'It has 1 part of a job.' else format('It has %s parts of jobs.', v_leases)
-    end);
-  end if;
-  if private.is_sidelined((reasons_of_node.node).id) then
-    return v_reasons;
-  end if;
-  if exists (select from private.jobs_for_node((reasons_of_node.node).id))
-    or exists (select from private.checks_for_node(reasons_of_node.node, 1))
-  then
-    return v_reasons || private.reason('offered', 'There is work for it, when it asks.');
-  end if;
-  if private.is_without_engine(reasons_of_node.node) then
-    v_reasons := v_reasons || private.reason('other_engine', format(
-      'There is work that asks for another version of an engine than it has: it has %s.',
-      coalesce(
-        (
-          select string_agg(engines.key || ' ' || engines.value, ', ' order by engines.key)
-          from jsonb_each_text((reasons_of_node.node).engines) as engines
-        ), 'not said which'
-      )
-    ));
-  end if;
-  return v_reasons || private.reason(
-    'no_work', 'No job that it may serve has work that nobody has: '
-    || case
-      when exists (
-        select from public.node_access as access
-        where access.node_id = (reasons_of_node.node).id and access.access_type = 'public'
-      ) then 'neither yours, nor any public one.'
-      else 'it serves you and those you share it with. `share_node` opens it to more.'
-    end
-  );
-end;
-$$;
-
-comment on function private.reasons_of_node(public.nodes) is
-'Why the node does or does not work, what matters most first.';
-
-create function private.explain_node(id uuid)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-declare
-  v_user_id uuid := private.require_user();
-  v_node public.nodes;
-begin
-  select * into v_node
-  from public.nodes
-  where nodes.id = explain_node.id and nodes.user_id = v_user_id;
-  if not found then
-    perform private.refuse(404, 'NOT_FOUND', 'You have no such node.');
-  end if;
-  return jsonb_build_object(
-    'id', v_node.id,
-    'name', v_node.name,
-    'status', v_node.status,
-    'reasons', private.reasons_of_node(v_node)
-  );
-end;
-$$;
-
-grant execute on function private.explain_node(uuid) to authenticated;
-
-comment on function private.explain_node(uuid) is
-'See public.explain_node. A definer: users cannot read the jobs that others offer their node.';
-
-create function public.explain_node(id uuid)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-begin
-  return private.explain_node(explain_node.id);
-end;
-$$;
-
-grant execute on function public.explain_node(uuid) to authenticated;
-
-comment on function public.explain_node(uuid) is
-'Why the caller''s node works or is idle: reasons in words.';

@@ -23,6 +23,12 @@ def _reasons(answer: dict[str, Any]) -> dict[str, str]:
     return {reason["code"]: reason["text"] for reason in answer["reasons"]}
 
 
+def _bar(pool: Pool, job: dict[str, Any], node: Node) -> None:
+    pool.admin.execute(
+        "insert into private.barred_nodes values (%s, %s, now())", (job["id"], node.id)
+    )
+
+
 def _node(node: Node) -> dict[str, str]:
     return _reasons(node.owner.call("explain_node", id=node.id))
 
@@ -237,7 +243,51 @@ def test_a_node_says_why_it_is_idle(pool: Pool) -> None:
     node.exchange([completed(chunk)])
     node.owner.call("update_node_settings", node_id=node.id, paused=True)
     pool.advance("2 minutes")
-    assert list(_node(node)) == ["offline", "paused", "no_work"]
+    assert list(_node(node)) == ["offline", "paused"]
+
+
+def test_a_node_that_gets_no_work_is_not_told_that_there_is_some(pool: Pool) -> None:
+    """Its owner or the pool keeps it from all of it, or from what there is."""
+    user = pool.user()
+    node = pool.node(user)
+    job = user.submit(10)
+    assert list(_node(node)) == ["offered"]
+    user.call("update_node_settings", node_id=node.id, paused=True)
+    assert list(_node(node)) == ["paused"]
+    user.call("update_node_settings", node_id=node.id, paused=False, max_parallel=0)
+    assert list(_node(node)) == ["without_workers"]
+    user.call("update_node_settings", node_id=node.id, max_parallel=1)
+    pool.configure(minimum_node_version="9.0.0")
+    assert list(_node(node)) == ["outdated"]
+    pool.configure(minimum_node_version=None, running_chunks_max=0)
+    assert list(_node(node)) == ["quota"]
+    pool.configure(running_chunks_max=None)
+    _bar(pool, job, node)
+    assert list(_node(node)) == ["barred"]
+
+
+def test_work_that_a_node_may_not_serve_is_no_reason(pool: Pool) -> None:
+    """What strangers keep private is not its business, whatever engine that asks for."""
+    node, stranger = pool.node(), pool.user()
+    pool.share_with_everybody(node)
+    node.heartbeat(engines={"combat": "1.4.0"})
+    stranger.submit(10, engine_versions="1.5.0..")
+    public = stranger.submit(10, access_type="public")
+    _bar(pool, public, node)
+    assert list(_node(node)) == ["barred"]
+
+
+def test_free_nodes_are_promised_parts_only_where_there_are_some(pool: Pool) -> None:
+    """Not of a job that is all with nodes, nor beyond a quota."""
+    user = pool.user()
+    node, _ = pool.node(user), pool.node(user)
+    job = user.submit(10)
+    assert "get a part" in _reasons(_job(user, job))["free"]
+    node.take()
+    assert _reasons(_job(user, job))["free"] == "Nodes that are free: 1 of 2."
+    pool.configure(running_chunks_max=0)
+    other = user.submit(10)
+    assert _reasons(_job(user, other))["free"] == "Nodes that are free: 1 of 2."
 
 
 def test_nobody_explains_what_is_not_theirs(pool: Pool) -> None:
