@@ -299,7 +299,7 @@ declare
   v_check private.checks;
   v_id uuid;
 begin
-  if not private.try_share_job(lease_check.job_id) or private.is_paused(lease_check.job_id) then
+  if not private.try_share_job(lease_check.job_id) then
     return null;
   end if;
   select * into v_check

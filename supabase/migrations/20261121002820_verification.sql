@@ -188,7 +188,8 @@ begin
   )
   select
     jobs.id, (hold_result.chunk).seed_offset, (hold_result.chunk).iterations, jobs.user_id,
-    jobs.access_type, (hold_result.drawn).wanted, (hold_result.drawn).open,
+    jobs.access_type, (hold_result.drawn).wanted,
+    case when jobs.paused_at is null then (hold_result.drawn).open else 0 end,
     (hold_result.drawn).checkers, (hold_result.drawn).apart_from, private.current_time(),
     private.current_time()
   from public.sim_jobs as jobs
@@ -321,6 +322,10 @@ begin
   limit 1;
   if v_most.voices >= v_check.wanted then
     perform private.settle_check(v_check, v_most.digest, true);
+    return;
+  end if;
+  -- until it is resumed, nobody is asked
+  if private.is_paused(decide_check.job_id) then
     return;
   end if;
   v_missing := greatest(0, v_check.wanted - v_most.voices - private.running_checks(v_check));

@@ -175,7 +175,7 @@ begin
     order by checks.reviewed_at
     limit review_checks.quantity
   loop
-    continue when not private.is_live_job(v_check.job_id) or private.is_paused(v_check.job_id);
+    continue when not private.is_live_job(v_check.job_id);
     perform private.review_check(v_check);
     v_count := v_count + 1;
   end loop;

@@ -109,6 +109,44 @@ $$;
 comment on function private.hold_live_job(uuid) is
 'Holds the caller''s job alone; refuses one that has ended.';
 
+create function private.interrupt_leases(job_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_ids uuid[];
+begin
+  with interrupted as (
+    update public.sim_chunks as chunks
+    set status = 'failed', failure = 'released', failed_at = private.current_time()
+    where chunks.id = any(array(
+      select active.id from public.sim_chunks as active
+      where active.job_id = interrupt_leases.job_id
+        and active.status in ('pending', 'claimed', 'running')
+    ))
+    returning chunks.id, chunks.purpose, chunks.seed_offset, chunks.iterations
+  ),
+  reopened as (
+    insert into private.reopened_ranges (job_id, seed_offset, iterations, reopened_at)
+    select
+      interrupt_leases.job_id, interrupted.seed_offset, interrupted.iterations,
+      private.current_time()
+    from interrupted
+    where interrupted.purpose = 'work'
+  )
+  select array_agg(interrupted.id) into v_ids from interrupted;
+  -- what is held waits, and nobody is asked to check it
+  update private.checks set open = 0 where checks.job_id = interrupt_leases.job_id;
+  perform private.push_cancel(v_ids);
+end;
+$$;
+
+comment on function private.interrupt_leases(uuid) is
+'Ends all leases of the job, for it is paused, and tells their nodes; what was handed in stays. The '
+'caller holds the job.';
+
 create function private.pause_job(id uuid)
 returns jsonb
 language plpgsql
@@ -130,7 +168,7 @@ begin
   if found then
     delete from private.open_jobs as jobs where jobs.job_id = pause_job.id;
     delete from private.tail_jobs as jobs where jobs.job_id = pause_job.id;
-    perform private.revoke_leases(pause_job.id, 'released');
+    perform private.interrupt_leases(pause_job.id);
   end if;
   return private.describe_progress(private.require_own_job(pause_job.id));
 end;
@@ -174,8 +212,14 @@ begin
   update public.sim_jobs as jobs
   set paused_at = null
   where jobs.id = resume_job.id and jobs.paused_at is not null;
-  if found and not private.is_fully_leased(resume_job.id) then
-    perform private.open_job(resume_job.id);
+  if found then
+    if not private.is_fully_leased(resume_job.id) then
+      perform private.open_job(resume_job.id);
+    end if;
+    perform private.decide_check(checks.job_id, checks.seed_offset)
+    from private.checks where checks.job_id = resume_job.id;
+    perform private.dispatch_checks(resume_job.id, settings.dispatch_nodes_max)
+    from private.settings;
     perform private.dispatch_job(resume_job.id, settings.dispatch_nodes_max)
     from private.settings;
   end if;

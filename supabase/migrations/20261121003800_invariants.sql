@@ -193,6 +193,9 @@ begin
         select from public.sim_chunks as chunks
         where chunks.job_id = jobs.id and chunks.status in ('pending', 'claimed', 'running')
       )
+      or exists (
+        select from private.checks where checks.job_id = jobs.id and checks.open > 0
+      )
     )
   union all
   select jobs.id, 'has work for nodes, but is not offered to them'
@@ -303,7 +306,7 @@ begin
     )
   from private.checks
   where not private.is_live_job(checks.job_id)
-    or checks.open = 0 and not exists (
+    or checks.open = 0 and not private.is_paused(checks.job_id) and not exists (
       select from public.sim_chunks as chunks
       where chunks.job_id = checks.job_id
         and chunks.seed_offset = checks.seed_offset

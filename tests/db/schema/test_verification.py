@@ -744,6 +744,32 @@ def reasons(answer: Json) -> dict[str, str]:
     return {reason["code"]: reason["text"] for reason in answer["reasons"]}
 
 
+def test_a_pause_keeps_what_is_held(pool: Pool) -> None:
+    """Nobody checks it meanwhile, and it is not run by its node again."""
+    pool.configure(chunk_iterations_min=10, chunk_iterations_max=10)
+    submitter = pool.user()
+    job = submitter.submit(30, access_type="public", replication=2)
+    one, other = (pool.node() for _ in range(2))
+    for node in (one, other):
+        pool.share_with_everybody(node)
+    first, second, third = one.take(3)
+    one.exchange([completed(first), completed(second)])
+    (check,) = other.take()
+    assert check["seed_offset"] == first["seed_offset"]
+    submitter.call("pause_job", id=job["id"])
+    assert pool.scalar("select count(*) from public.sim_chunks where status = 'held'") == 2
+    assert [one.take(4), other.take(4)] == [[], []]
+    assert one.outcome(completed(third)) == "accepted"
+    assert pool.database.broken_invariants() == []
+    submitter.call("resume_job", id=job["id"])
+    pushed = pool.messages(f"node:{other.id}", "chunks")
+    chunks = [chunk for message in pushed for chunk in message["chunks"]]
+    assert sorted(chunk["seed_offset"] for chunk in chunks) == [0, 10, 20]
+    assert one.take(4) == []
+    other.exchange([completed(chunk) for chunk in chunks])
+    assert submitter.progress(job)["status"] == "completed"
+
+
 def test_a_job_says_that_it_waits_for_checks(pool: Pool) -> None:
     """How many of its parts, and for how many of them a node is sought."""
     user = pool.user()
