@@ -1,6 +1,7 @@
 -- Stragglers. At the tail of a job nodes are idle while a few leases run much longer than their
 -- nodes should need: their ranges are leased a second time, to nodes that wait. The first result
--- counts, the other lease is superseded. (Backup tasks: Dean and Ghemawat, OSDI 2004.)
+-- counts, the other lease is superseded. (Backup tasks: Dean and Ghemawat, OSDI 2004.) The check of
+-- a held result is passed on instead: one more opinion, that nobody waits for, would only cost.
 
 create function private.stragglers(job_id uuid, quantity integer)
 returns setof public.sim_chunks
@@ -19,7 +20,7 @@ begin
     select chunks.* from public.sim_chunks as chunks
     where chunks.job_id = stragglers.job_id
       and chunks.status in ('pending', 'claimed', 'running')
-      and chunks.purpose = 'work'
+      and chunks.purpose <> 'speculation'
       and chunks.rival_id is null
     limit 256
   ) as leases
@@ -110,6 +111,41 @@ comment on function private.take_idle_worker(uuid, uuid, integer) is
 'The fastest of `quantity` waiting nodes that may serve the job, one worker of which is now taken; '
 'null when there is none. The caller leases something to it.';
 
+create function private.pass_check_on(chunk public.sim_chunks, quantity integer)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_job_id constant uuid := (pass_check_on.chunk).job_id;
+  v_offset constant bigint := (pass_check_on.chunk).seed_offset;
+  v_open constant smallint := (private.find_check(v_job_id, v_offset)).open;
+begin
+  update private.checks
+  set
+    open = v_open + 1,
+    checkers = coalesce(private.checkers_of(checks), checks.checkers)
+  where checks.job_id = v_job_id and checks.seed_offset = v_offset;
+  perform private.dispatch_checks(v_job_id, pass_check_on.quantity);
+  if (private.find_check(v_job_id, v_offset)).open > v_open then
+    update private.checks
+    set open = v_open
+    where checks.job_id = v_job_id and checks.seed_offset = v_offset;
+    return false;
+  end if;
+  update public.sim_chunks as chunks
+  set status = 'failed', failure = 'superseded', failed_at = private.current_time()
+  where chunks.id = (pass_check_on.chunk).id;
+  perform private.push_cancel(array[(pass_check_on.chunk).id]);
+  return true;
+end;
+$$;
+
+comment on function private.pass_check_on(public.sim_chunks, integer) is
+'Leases the check that a straggler runs to a waiting node instead, if one of `quantity` may run '
+'it. The caller holds the job.';
+
 create function private.speculate_on_job(job_id uuid, quantity integer)
 returns integer
 language plpgsql
@@ -135,6 +171,10 @@ begin
       speculate_on_job.job_id, least(speculate_on_job.quantity, v_room)::integer
     )
   loop
+    if v_chunk.purpose = 'check' then
+      v_count := v_count + private.pass_check_on(v_chunk, speculate_on_job.quantity)::integer;
+      continue;
+    end if;
     v_node_id := private.take_idle_worker(
       v_chunk.job_id, v_chunk.node_id, speculate_on_job.quantity
     );

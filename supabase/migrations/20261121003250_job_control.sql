@@ -144,8 +144,8 @@ end;
 $$;
 
 comment on function private.interrupt_leases(uuid) is
-'Ends all leases of the job, for it is paused, and tells their nodes; what was handed in stays. The '
-'caller holds the job.';
+'Ends all leases of the job, for it is paused, and tells their nodes; what was handed in stays. '
+'The caller holds the job.';
 
 create function private.pause_job(id uuid)
 returns jsonb
@@ -213,9 +213,8 @@ begin
   set paused_at = null
   where jobs.id = resume_job.id and jobs.paused_at is not null;
   if found then
-    if not private.is_fully_leased(resume_job.id) then
-      perform private.open_job(resume_job.id);
-    end if;
+    perform private.open_job(resume_job.id);
+    perform private.close_job_if_fully_leased(resume_job.id);
     perform private.decide_check(checks.job_id, checks.seed_offset)
     from private.checks where checks.job_id = resume_job.id;
     perform private.dispatch_checks(resume_job.id, settings.dispatch_nodes_max)

@@ -770,6 +770,36 @@ def test_a_pause_keeps_what_is_held(pool: Pool) -> None:
     assert submitter.progress(job)["status"] == "completed"
 
 
+def test_a_checker_that_takes_too_long_holds_nobody_up(pool: Pool) -> None:
+    """Another runs the check instead, as soon as one waits, and the first hears of it."""
+    pool.set_clock("2026-11-21 12:00:00+00")
+    pool.configure(chunk_iterations_min=10)
+    submitter = pool.user()
+    job = submitter.submit(10, access_type="public", replication=2)
+    one, slow, third = (pool.node() for _ in range(3))
+    for node in (one, slow, third):
+        pool.share_with_everybody(node)
+    one.exchange([completed(one.take()[0])], slots=1)
+    (check,) = slow.take()
+
+    def last(*waiting: Node) -> None:
+        for _ in range(15):
+            pool.advance("2 seconds")
+            slow.heartbeat(running=[check["chunk_id"]])
+            for node in waiting:
+                node.exchange(slots=1)
+
+    last(one)
+    assert slow.heartbeat(running=[check["chunk_id"]])["cancelled"] == []
+    third.exchange(slots=1)
+    last(one, third)
+    (cancelled,) = pool.messages(f"node:{slow.id}", "cancel")
+    assert cancelled == {"chunk_ids": [check["chunk_id"]]}
+    (again,) = third.take()
+    assert third.outcome(completed(again)) == "accepted"
+    assert submitter.progress(job)["status"] == "completed"
+
+
 def test_a_job_says_that_it_waits_for_checks(pool: Pool) -> None:
     """How many of its parts, and for how many of them a node is sought."""
     user = pool.user()
