@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import erfc, sqrt
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from node.engine.results import describe, merge, merge_metric, metric
@@ -128,6 +129,15 @@ def verdict(figures: Mapping[str, Any]) -> str:
     if figures["significant"]:
         return BETTER if figures["mean"] > 0 else WORSE
     return LUCK if figures["mean"] or figures["standard_error"] else SAME
+
+
+def names_of(sources: Sequence[str]) -> list[str]:
+    """Name configs by their files, but those whose files have one name by all of their paths."""
+    names = [PurePath(source).name for source in sources]
+    return [
+        name if names.count(name) == 1 else source
+        for name, source in zip(names, sources, strict=True)
+    ]
 
 
 def _ratio(part: float, whole: float) -> float:

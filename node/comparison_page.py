@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from node.comparison import LUCK, verdict
+from node.comparison import LUCK, names_of, verdict
 from node.engine.results import describe
 from node.markup import listed, page, plot, section, table
 from node.plots import Interval, intervals
@@ -22,7 +21,7 @@ def comparison_page(
     sources: Sequence[str], results: Sequence[Row], rows: Sequence[Row], about: Row
 ) -> str:
     """Write the page of a comparison of configs with the first."""
-    named = [PurePath(source).name for source in sources]
+    named = names_of(sources)
     means = [describe(result["metrics"][result["primary"]])["mean"] for result in results]
     primary = str(results[0]["primary"]).upper()
     shown = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from node.comparison import BETTER, LUCK, WORSE, verdict
+from node.comparison import BETTER, LUCK, WORSE, names_of, verdict
 from node.engine.results import NORMAL_95, describe
 from node.report import begin_table
 from node.summary import spoken
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
+WORTH_TELLING = 1.5  #: times; less is as good as none
 _HALF_WIDTH = float(NORMAL_95)
 
 
@@ -27,14 +27,15 @@ def comparison_table(
     """Lay out the mean of each config and its difference from the first."""
     primary = results[0]["primary"]
     shown = begin_table("Comparison", "Config", primary.upper(), "Difference", "", "Verdict")
-    named = [PurePath(source).name for source in sources]
+    named = names_of(sources)
     first, *others = [describe(result["metrics"][primary])["mean"] for result in results]
     shown.add_row(named[0], f"{first:,.1f}", "", "", "")
     for name, mean, row in zip(named[1:], others, rows, strict=True):
         shown.add_row(name, f"{mean:,.1f}", _with_error(row), _share(row), _verdict(row))
     iterations = f"{int(results[0]['iterations']):,} fights each, with the same luck"
     saved = _saved(rows)
-    note = f"{iterations}: as sure as {saved:,.0f} times as many apart" if saved else iterations
+    is_told = saved >= WORTH_TELLING
+    note = f"{iterations}: as sure as {saved:,.0f} times as many apart" if is_told else iterations
     return Group(shown, Text(note, style="dim"))
 
 

@@ -42,6 +42,7 @@ def result_page(result: Result, title: str, about: Mapping[str, object]) -> str:
 def _header(result: Result, summary: Summary, title: str, about: Mapping[str, object]) -> str:
     metric = summary.primary
     error = (metric["confidence_high"] - metric["confidence_low"]) / 2
+    margin = f"± {error:,.0f} (95 % sure)" if metric["n"] > 1 else "in a single fight"
     figures = {
         "Median": f"{metric['percentiles']['50']:,.0f}",
         "Deviation": f"{metric['standard_deviation']:,.0f}",
@@ -52,7 +53,7 @@ def _header(result: Result, summary: Summary, title: str, about: Mapping[str, ob
     }
     return (
         f'<header><h1>{escape(title)}</h1><p class="hero">{metric["mean"]:,.0f} '
-        f"<small>{escape(str(result['primary']).upper())} ± {error:,.0f} (95 % sure)</small></p>"
+        f"<small>{escape(str(result['primary']).upper())} {margin}</small></p>"
         f"{listed(figures)}</header>\n"
     )
 

@@ -41,17 +41,24 @@ def result_table(result: Mapping[str, Any], *, wide: bool = False) -> Renderable
 
 def _headline(result: Mapping[str, Any], summary: Summary) -> Text:
     metric = summary.primary
-    error = (metric["confidence_high"] - metric["confidence_low"]) / 2
-    share = 100 * error / metric["mean"] if metric["mean"] else 0.0
     text = Text()
     text.append(f"{result['primary'].upper()} {metric['mean']:,.1f}", style="bold")
-    text.append(f" ± {error:,.1f} ({share:.2f} %, 95 % sure)\n")
+    text.append(f" {_margin(metric)}\n")
     text.append(
         f"min {metric['minimum']:,.1f}   median {metric['percentiles']['50']:,.1f}   "
         f"max {metric['maximum']:,.1f}   deviation {metric['standard_deviation']:,.1f}\n",
         style="dim",
     )
     return text
+
+
+def _margin(metric: Mapping[str, Any]) -> str:
+    """Say how sure a mean is; of one fight nobody can say."""
+    if metric["n"] == 1:
+        return "in a single fight"
+    error = (metric["confidence_high"] - metric["confidence_low"]) / 2
+    share = 100 * error / metric["mean"] if metric["mean"] else 0.0
+    return f"± {error:,.1f} ({share:.2f} %, 95 % sure)"
 
 
 def begin_table(title: str, *columns: str) -> Table:

@@ -221,9 +221,8 @@ class _Reader:
             members = [setting for _, setting in run]
             first, last = members[0], members[-1]
             text = first.text if first is last else f"{first.text} … {last.text}"
-            self._export.unmapped.append(
-                Unmapped(first.line, text, f"{reason} ({len(members)} lines)")
-            )
+            count = f"{len(members)} line{'s' if len(members) > 1 else ''}"
+            self._export.unmapped.append(Unmapped(first.line, text, f"{reason} ({count})"))
 
 
 def _read_talents(export: Export, setting: Setting) -> None:

@@ -13,6 +13,7 @@ from node.cache import verify
 from node.characters import read_character
 from node.engine import ConfigError, configure_cache, get_engine
 from node.engine.configs import default_config, spec_names
+from node.engine.documents import read_json
 from node.engine.results import merge
 from node.errors import CommandError, ConfigurationError
 
@@ -48,14 +49,15 @@ UNCHANGED = Inputs()
 def read_config(source: str, inputs: Inputs = UNCHANGED) -> dict[str, Any]:
     """The config in a JSON file, or the built-in one of that name, with some inputs replaced."""
     path = Path(source).expanduser()
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         config = _read_file(path, "a config")
+        _refuse_part(path, config)
     elif source in spec_names():
         config = default_config(source)
     else:
         raise ConfigurationError(
             f"there is no file {source!r} and no built-in config of that name",
-            advice=f"Built in are: {', '.join(spec_names())}",
+            advice=_built_in(),
         )
     if inputs.duration is not None:
         config["duration_ms"] = round(inputs.duration * 1000)
@@ -68,15 +70,37 @@ def read_config(source: str, inputs: Inputs = UNCHANGED) -> dict[str, Any]:
     return config
 
 
+def _built_in() -> str:
+    return f"Built in are: {', '.join(spec_names())}"
+
+
+def _refuse_part(path: Path, document: Mapping[str, Any]) -> None:
+    """Tell whoever names a part of a config how it is simulated."""
+    if "engine" in document:
+        return
+    if "abilities" in document:
+        raise ConfigurationError(
+            f"{path} is a spec, which is a part of a config",
+            advice=f'Give a config that holds it as its "spec". {_built_in()}',
+        )
+    if "actions" in document:
+        raise ConfigurationError(
+            f"{path} is a rotation, which is a part of a config",
+            advice=f"Follow it with --rotation {path}",
+        )
+
+
 def _read_file(path: Path, what: str) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        config, problems = read_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{path} is not {what}: {error}", advice="It must be a file of JSON."
         ) from error
     if not isinstance(config, dict):
         raise ConfigurationError(f"{path} is not {what}: it must hold a JSON object")
+    if problems:
+        raise ConfigError(problems)
     return config
 
 

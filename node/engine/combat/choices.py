@@ -26,7 +26,8 @@ class Choices:
 
     def __init__(self, spec: Document, player: Document) -> None:
         self.known: dict[str, Document] = {kind: spec.get(KINDS[kind], {}) for kind in KINDS}
-        self._ranks = {kind: _ranks(player.get(KINDS[kind], ())) for kind in KINDS}
+        self._chosen = {kind: player.get(KINDS[kind], ()) for kind in KINDS}
+        self._ranks = {kind: _ranks(chosen) for kind, chosen in self._chosen.items()}
 
     def rank(self, kind: str, name: str) -> int:
         """Give the rank of a talent; 1 or 0 tells whether something else is worn."""
@@ -43,9 +44,9 @@ class Choices:
 
     def check(self, spec: Document, report: Report) -> None:
         """Report what nobody has declared, and ranks that there are not."""
-        for kind, ranks in self._ranks.items():
-            for name, rank in ranks.items():
-                pointer = f"/player/{KINDS[kind]}/{name}"
+        for kind, chosen in self._chosen.items():
+            for place, name, rank in _places(chosen):
+                pointer = f"/player/{KINDS[kind]}/{place}"
                 if name not in self.known[kind]:
                     what = kind.replace("equipped", "equipment").replace("_", " ")
                     report.unknown(pointer, what, name, self.known[kind])
@@ -59,6 +60,14 @@ class Choices:
 
 def _ranks(chosen: Any) -> dict[str, int]:
     return dict(chosen) if isinstance(chosen, dict) else dict.fromkeys(chosen, 1)
+
+
+def _places(chosen: Any) -> Iterator[tuple[str | int, str, int]]:
+    """Give where each choice stands, its name and its rank."""
+    if isinstance(chosen, dict):
+        yield from ((name, name, rank) for name, rank in chosen.items())
+    else:
+        yield from ((index, name, 1) for index, name in enumerate(chosen))
 
 
 def _needs(part: Any, pointer: str) -> Iterator[tuple[str, str, str]]:

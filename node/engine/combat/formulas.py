@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from node.engine.combat.expressions import Expressions
+from node.engine.combat.kernels.layout import NOTHING
 from node.engine.combat.world import PLAYER
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Formula(NamedTuple):
     parts: tuple[Part, ...]
     compose: Callable[..., Node]  #: makes one node of those of the parts
     actor: str
+    wake: int = NOTHING  #: the column that tells when time alone may change a condition
 
 
 class Notes:
@@ -51,10 +53,12 @@ class Notes:
         """Let a column hold the number of what a numeric expression is turned into."""
         self.parts(entity, column, [Part(value, pointer)], compose)
 
-    def condition(self, entity: Entity, column: int, value: Any, pointer: str) -> None:
-        """Let a column hold the number of a condition."""
+    def condition(
+        self, entity: Entity, column: int, value: Any, pointer: str, wake: int = NOTHING
+    ) -> None:
+        """Let a column hold the number of a condition, and one when time alone may change it."""
         parts = (Part(value, pointer),)
-        formula = Formula(entity, column, "boolean", parts, _itself, self._actor)
+        formula = Formula(entity, column, "boolean", parts, _itself, self._actor, wake)
         self._world.formulas.append(formula)
 
     def parts(
@@ -83,7 +87,10 @@ def compile_all(world: World) -> None:
     }
     for name in variables:
         expressions[PLAYER].check_variable(name, f"/spec/variables/{name}")
-    for entity, column, kind, parts, compose, actor in world.formulas:
+    for entity, column, kind, parts, compose, actor, wake in world.formulas:
+        if wake != NOTHING:
+            entity.ints[column], entity.ints[wake] = expressions[actor].condition(*parts[0])
+            continue
         terms = [expressions[actor].check(kind, part.value, part.pointer) for part in parts]
         entity.ints[column] = world.code.add(compose(*(term.node for term in terms)))
     expressions[PLAYER].warn_of_unused("/spec/variables", *expressions.values())

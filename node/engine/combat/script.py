@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.engine.combat.actions import CASTS, LISTS, assigned_by, kind_of, parts_of, plain
 from node.engine.combat.expressions import NOT_AN_EXPRESSION, Expressions
+from node.engine.combat.formulas import is_expression
 from node.engine.combat.image import End, Entity, Image, set_range
 from node.engine.combat.kernels import layout as at
 from node.engine.combat.shapes import Report
@@ -115,6 +116,9 @@ class Script:
                 return
             place, pointer = f"{name}.{index}", action_pointer(name, index)
             for line in self._line(action, place, pointer):
+                if "pool" in action:
+                    following = self._lists[name][index + 1 : index + 2]
+                    line.entity.ints[at.VALUE_WAKE] = self._pool_wake(action, following, pointer)
                 self.lines.append(line)
                 self._lay_out_inside(action, line, place)
                 line.entity.ints[at.JUMP] = End(self.lines[-1].entity)
@@ -253,6 +257,17 @@ class Script:
             case "set" | "modify":
                 return {at.LINE_VALUE: self._assigned(about, pointer)}
         return {}
+
+    def _pool_wake(self, action: Document, following: list[Document], pointer: str) -> int:
+        """Give what tells when time alone may change whether there is enough of a resource."""
+        about = action["pool"]
+        parts = [about.get("amount", 0), about.get("extra", 0)]
+        if not any(map(is_expression, parts)):
+            return NOT_AN_EXPRESSION  # it is known when that will be
+        if about.get("for_next", False):
+            parts.append(f"spell.{following[0]['cast']}.cost")
+        missing = {"<": [f"resource.{about['resource']}", {"+": parts}]}
+        return self._expressions.condition(missing, pointer)[1]
 
     def _assigned(self, about: Document, pointer: str) -> int:
         name, operator = about["variable"], about.get("operator", "set")

@@ -222,6 +222,7 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.BETWEEN: cooldown.get("between_ms", 0),
         at.NOT_BEFORE: at.LONG_AGO,
         at.USABLE_TEST: at.NO_FORMULA,
+        at.USABLE_WAKE: at.NO_FORMULA,
         at.MAX_CHARGES: charges,
         at.CHARGES: charges,
         at.RECHARGE_AT: at.NEVER,
@@ -234,8 +235,8 @@ def _build_ability(world: World, unit: Unit, name: str) -> None:
         at.GCD_FACTOR: 1.0,
     }
     if "usable" in ability:
-        notes = Notes(world, unit.name)
-        notes.condition(entity, at.USABLE_TEST, ability["usable"], f"{pointer}/usable")
+        test, wake, place = at.USABLE_TEST, at.USABLE_WAKE, f"{pointer}/usable"
+        Notes(world, unit.name).condition(entity, test, ability["usable"], place, wake)
     if channel := ability.get("channel"):
         _build_channel(world, unit, name, channel)
     for resource, cost in ability.get("cost", {}).items():

@@ -12,6 +12,8 @@ from tests.unit.engine.fights import config, counters, strike
 SPELL: dict[str, Any] = {"effects": []}
 SLOW: dict[str, Any] = {"cooldown": {"ms": 900_000}, "effects": []}
 BUFF = {"buff": {"on": "player"}}
+MARKS = {**SLOW, "effects": [{"apply": {"aura": "buff"}}]}
+SMALL = {"cast": "small"}
 
 
 def fired(rotation: list[Any], duration_ms: int = 30_000, **more: Any) -> dict[str, int]:
@@ -188,6 +190,19 @@ def test_a_strict_sequence_is_done_in_one_moment_where_nothing_takes_time() -> N
     assert found["aura.buff.uptime_ms"] == 0
 
 
+def test_a_strict_sequence_begins_with_the_last_part_of_the_health_of_the_target() -> None:
+    """Only the second part waits for it; nothing but time goes by until then."""
+    sequence = [{"cast": "a"}, {"cast": "b"}]
+    found = fired(
+        [{"strict_sequence": sequence}],
+        abilities={"a": MARKS, "b": {**SPELL, "target_health_below_percent": 20}},
+        auras=BUFF,
+    )
+
+    assert found["ability.b.casts"] == 1
+    assert found["aura.buff.uptime_ms"] == 30_000 - 24_001
+
+
 def test_a_strict_sequence_that_cannot_go_on_is_given_up() -> None:
     """When a part cannot be done once the GCD is free, the rotation is read again."""
     sequence: dict[str, Any] = {"strict_sequence": [{"cast": "a"}, {"cast": "b", "if": False}]}
@@ -212,6 +227,45 @@ def test_pooling_for_the_next_line_leaves_the_resource_alone() -> None:
 
     assert (pooled["ability.big.casts"], pooled["ability.small.casts"]) == (1, 0)
     assert (greedy["ability.big.casts"], greedy["ability.small.casts"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "big", "line", "moment"),
+    [
+        (0, {}, {"if": {"<": ["combat.time", 5]}}, 5000),
+        (0, {"usable": {"<": ["combat.time", 4]}}, {}, 4000),
+        (60, {}, {"line_cd": 9}, 1500),
+        (0, {}, {"if": "debuff.curse.active", "cycle": True}, 0),
+    ],
+)
+def test_nothing_is_pooled_for_a_line_that_something_else_holds_back(
+    start: int, big: dict[str, Any], line: dict[str, Any], moment: int
+) -> None:
+    """From the moment on in which `big` would not be cast, whatever there is, `small` is."""
+    found = fired(
+        [{"pool": {"resource": "mana", "for_next": True}}, {"cast": "big", **line}, SMALL],
+        10_000,
+        targets=2,
+        abilities={"big": {"cost": {"mana": 60}, "effects": [], **big}, "small": MARKS},
+        resources={"mana": {"maximum": 100, "start": start}},
+        auras={**BUFF, "curse": {"on": "target"}},
+    )
+
+    assert found["aura.buff.uptime_ms"] == 10_000 - moment
+
+
+def test_what_is_pooled_for_may_change_with_time() -> None:
+    """What is wanted falls by 10 a second from 50, and 1 a second comes: they meet at 4.546 s."""
+    wanted = {"-": [50, {"*": ["combat.time", 10]}]}
+    found = fired(
+        [{"pool": {"resource": "mana", "amount": wanted}}, SMALL],
+        10_000,
+        abilities={"small": MARKS},
+        resources={"mana": {"maximum": 100, "start": 0, "per_second": 1}},
+        auras=BUFF,
+    )
+
+    assert found["aura.buff.uptime_ms"] == 10_000 - 4546
 
 
 def test_pooling_up_to_an_amount() -> None:
@@ -315,6 +369,16 @@ def test_moving_holds_casts_that_take_time() -> None:
     assert still["ability.long.casts"] == 2
     assert quick["ability.instant.casts"] == 3
     assert able["ability.able.casts"] == 4
+
+
+def test_moving_in_the_middle_of_a_cast_breaks_it_off() -> None:
+    """Two seconds from 1 s on: the spell of 3 s is begun again at 3 s."""
+    away = {"move": 2, "while_casting": True, "line_cd": 99, "if": {">=": ["combat.time", 1]}}
+    found = fired([away, {"cast": "a"}], 6000, abilities={"a": {"cast_ms": 3000, "effects": []}})
+
+    assert found["actions.0.move"] == 1
+    assert found["actions.1.a"] == 3
+    assert found["ability.a.casts"] == 1
 
 
 def test_items_and_trinkets_are_used_by_name_and_slot() -> None:
@@ -479,6 +543,31 @@ def rotten(option: Any, *, targets: int = 4, auras: Any = ROT, until_ms: int = 8
 def test_targets_are_found_by_what_they_have(option: Any, expected: list[int]) -> None:
     """The first of all that a condition holds for, the least, the greatest, or those without."""
     assert rotten(option) == expected
+
+
+@pytest.mark.parametrize(
+    "aim", [{"cycle": True}, {"target": 3}, {"target_if": {"first": "debuff.rot.active"}}]
+)
+def test_lines_behind_one_that_finds_no_target_ask_about_the_main_one(aim: dict[str, Any]) -> None:
+    """The mark is on the main target alone, and calls for `b` however far `a` has looked."""
+    found = fired(
+        [
+            {"cast": "mark"},
+            {"cast": "a", "if": "debuff.rot.active", **aim},
+            {"call": "marked", "if": "debuff.mark.active"},
+        ],
+        9000,
+        targets=3,
+        lists={"marked": [{"cast": "b"}]},
+        abilities={
+            "mark": {**SLOW, "effects": [{"apply": {"aura": "mark"}}]},
+            "a": SPELL,
+            "b": SPELL,
+        },
+        auras={"mark": {"on": "target"}, "rot": {"on": "target"}},
+    )
+
+    assert found["ability.b.casts"] == 6
 
 
 @pytest.mark.parametrize(("overlap", "expected"), [(0, [3, 3]), (1, [3, 3]), (2, [6, 0])])

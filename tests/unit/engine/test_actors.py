@@ -321,6 +321,25 @@ def test_an_ability_may_be_usable_only_at_times() -> None:
     assert found["ability.blow.casts"] == 12
 
 
+def test_an_ability_that_is_usable_from_a_moment_on_is_used_in_it() -> None:
+    """Nothing but time goes by until then, and no line asks for it."""
+    shout: dict[str, Any] = {
+        "usable": {">=": ["combat.time", 5.25]},
+        "cooldown": {"ms": 30_000},
+        "effects": [{"apply": {"aura": "rage"}}],
+    }
+    found = counters(
+        config(
+            20_000,
+            auras={"rage": {"on": "player"}},
+            abilities={"shout": shout},
+            rotation=[{"cast": "shout"}],
+        )
+    )
+
+    assert found["aura.rage.uptime_ms"] == 20_000 - 5250
+
+
 def test_what_makes_an_ability_usable_is_checked() -> None:
     """A condition that means nothing is refused where it stands."""
     blow: dict[str, Any] = {"usable": "buff.range.active", "effects": []}

@@ -58,6 +58,26 @@ def test_a_channel_that_is_shorter_than_the_gcd_waits_for_it() -> None:
     assert found["ability.beam.ticks"] == 20
 
 
+def test_a_channel_is_over_with_its_last_tick_whatever_happens_then() -> None:
+    """Two ticks of 300 ms, each of which applies a buff: from 600 ms on nothing is channelled."""
+    rage = {"on": "player", "duration_ms": 100}
+    beams = beam(2, 300, effects=[{"apply": {"aura": "rage"}}])
+    held = {**strike(name="held"), "if": "channel.active"}
+    free = {**strike(name="free"), "if": {"not": "channel.active"}}
+    swing = {"name": "swing", "period_ms": 5000, "first_ms": 601, "effects": [held, free]}
+    found = counters(
+        config(
+            1000,
+            swing=swing,
+            auras={"rage": rage},
+            abilities={"beam": beams},
+            rotation=[{"cast": "beam"}],
+        )
+    )
+
+    assert (found["ability.free.hits"], found["ability.held.hits"]) == (1, 0)
+
+
 def test_the_first_tick_may_come_at_the_start() -> None:
     """Seven ticks, the first at once, take six periods."""
     abilities = {"beam": beam(7, 500, at_start=True)}

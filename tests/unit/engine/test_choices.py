@@ -95,9 +95,9 @@ def test_a_spell_that_does_not_reach_is_not_cast() -> None:
 @pytest.mark.parametrize(
     ("player", "part", "pointer", "hint"),
     [
-        ({"talents": ["bomb"]}, {}, "/player/talents/bomb", "did you mean 'bombs'?"),
+        ({"talents": ["bomb"]}, {}, "/player/talents/0", "did you mean 'bombs'?"),
         ({"talents": {"bombs": 3}}, {}, "/player/talents/bombs", ""),
-        ({"equipment": ["sword"]}, {}, "/player/equipment/sword", "there are: staff"),
+        ({"equipment": ["staff", "sword"]}, {}, "/player/equipment/1", "there are: staff"),
         ({"trinkets": ["ring"]}, {}, "/player/trinkets/0", "there are: "),
         (
             {},

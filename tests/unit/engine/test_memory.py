@@ -168,6 +168,21 @@ def test_a_cooldown_can_begin_without_a_cast() -> None:
     assert found["aura.presence.uptime_ms"] == 4000
 
 
+def test_a_cooldown_may_begin_in_the_middle_of_the_cast() -> None:
+    """The cast goes on, and the cooldown of ten seconds begins anew at its end: every 12 s."""
+    shared = {"start_cooldown": {"ability": "slow"}}
+    found = counters(
+        config(
+            60_000,
+            swing={"name": "swing", "period_ms": 99_000, "first_ms": 1000, "effects": [shared]},
+            abilities={"slow": {"cast_ms": 2000, "cooldown": {"ms": 10_000}, "effects": []}},
+            rotation=[{"cast": "slow"}],
+        )
+    )
+
+    assert found["ability.slow.casts"] == 5
+
+
 def test_a_thought_delays_the_next_look() -> None:
     """A player who is free at 1.5 s thinks when the mark ends at 1.45 s, and acts at 1.55 s."""
     thoughts: list[tuple[dict[str, Any], int]] = [({}, 3), ({"expires": [{"think": {}}]}, 2)]

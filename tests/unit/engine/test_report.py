@@ -60,9 +60,9 @@ def document() -> dict[str, Any]:
     }
 
 
-def shown(*, terminal: bool = False, width: int = 80) -> list[str]:
+def shown(*, terminal: bool = False, width: int = 80, **changes: Any) -> list[str]:
     """Render the result, 80 columns wide if nothing else is said."""
-    result = document()
+    result = document() | changes
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal)
     console.print(result_table(result, wide=width > 80))
@@ -82,6 +82,13 @@ def test_the_headline_has_mean_error_and_range() -> None:
     assert first.startswith("DPS 1,050.0 ± 98.0 (9.33 %")
     assert "min 1,000.0" in second
     assert "max 1,100.0" in second
+
+
+def test_a_single_fight_makes_nobody_sure() -> None:
+    """There is nothing to tell an error by, so none is told."""
+    first, *_ = shown(iterations=1, metrics={"dps": results.metric("milli", [1_000_000], 0)})
+
+    assert first.rstrip() == "DPS 1,000.0 in a single fight"
 
 
 def test_abilities_are_listed_by_their_share() -> None:

@@ -131,6 +131,21 @@ def test_missiles_that_land_at_once_land_in_the_order_of_their_casts() -> None:
     assert found["ability.idle.casts"] == 1
 
 
+def test_a_missile_does_not_hit_who_comes_in_the_place_of_its_target() -> None:
+    """One add leaves at 10 s and another comes; what was thrown at 9 s is lost, at 10.5 s not."""
+    event = {"adds": {"seconds": 10}, "every": 10}
+    for moment, hits in ((7, 1), (9, 0), (10.5, 1)):
+        line = {"cast": "bolt", "target": 2, "if": {">=": ["combat.time", moment]}}
+        document = config(
+            15_000,
+            outside={"events": [event]},
+            abilities={"bolt": bolt(cooldown={"ms": 99_000})},
+            rotation=[line],
+        )
+
+        assert counters(document)["ability.bolt.hits"] == hits
+
+
 def test_conditions_may_ask_about_missiles() -> None:
     """One is in flight until it lands, and for how long is known."""
     waits = {"and": [{"<": ["spell.bolt.in_flight", 1]}, {"==": ["spell.bolt.travel_time", 2]}]}

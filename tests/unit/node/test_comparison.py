@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from node.comparison import Compared, Comparison, Difference, verdict
+from node.comparison import Compared, Comparison, Difference, names_of, verdict
 from node.engine.results import empty, metric
 from tests.unit.node.engines import CONFIG, CountingEngine
 
@@ -118,6 +118,16 @@ def test_a_verdict_says_what_a_difference_means(
 ) -> None:
     """Only what luck seldom makes is called better or worse."""
     assert verdict({"mean": mean, "standard_error": error, "significant": significant}) == word
+
+
+def test_configs_whose_files_have_one_name_are_told_apart() -> None:
+    """Others are called by the names of their files alone."""
+    assert names_of(["old/fire.json", "new.json", "new/fire.json"]) == [
+        "old/fire.json",
+        "new.json",
+        "new/fire.json",
+    ]
+    assert names_of(["mine/fire.json", "new/frost.json"]) == ["fire.json", "frost.json"]
 
 
 @pytest.mark.parametrize("workers", [2, 5])

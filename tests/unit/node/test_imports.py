@@ -119,6 +119,18 @@ def test_what_the_engine_refuses_is_left_out() -> None:
     assert reasons[33] == reasons[5] == "the engine does not take it: not this one"
 
 
+def test_what_the_engine_does_not_know_is_named_in_its_own_line() -> None:
+    """Of two talents the one that the spec has stays, and each item is refused by its own name."""
+    text = 'mage="Aria"\nspec=fire\ntalents=presence_of_mind/shimmer\nhead=cowl\nneck=chain\n'
+    found = make_config(read_export(text), get_engine("combat"), "mists/fire")
+    reasons = {one.line: one.reason for one in found.unmapped}
+
+    assert found.config["player"]["talents"] == ["presence_of_mind"]
+    assert "'shimmer'" in reasons[3]
+    assert "'cowl'" in reasons[4]
+    assert "'chain'" in reasons[5]
+
+
 def test_a_config_that_is_wrong_elsewhere_is_an_error() -> None:
     """What is not the player's is not left out."""
     with pytest.raises(ConfigError, match="not this one"):

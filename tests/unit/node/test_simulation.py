@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -45,6 +47,47 @@ def test_a_rotation_and_a_character_take_the_place_of_those_of_a_config(tmp_path
     assert config["rotation"] == {"name": "Mine", "actions": []}
     assert config["player"]["stats"] == {"agility": 5}
     assert config["spec"] == built_in["spec"]
+
+
+@pytest.mark.parametrize(
+    ("document", "what", "advice"),
+    [
+        ({"name": "Ember", "abilities": {}}, "is a spec", 'as its "spec"'),
+        ({"name": "Mine", "actions": []}, "is a rotation", "--rotation"),
+    ],
+)
+def test_a_part_of_a_config_is_no_config(
+    tmp_path: Path, document: dict[str, Any], what: str, advice: str
+) -> None:
+    """It is called what it is, and whoever names it told what to do."""
+    path = tmp_path / "part.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=what) as refused:
+        read_config(str(path))
+
+    assert advice in str(refused.value.advice)
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """The second would take the place of the first in silence."""
+    path = tmp_path / "hunter.json"
+    path.write_text('{"engine": "combat", "target": {"count": 1, "count": 3}}', encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"/target/count: 'count' stands twice"):
+        read_config(str(path))
+
+
+def test_a_config_may_come_through_a_pipe(tmp_path: Path) -> None:
+    """What another program writes has no need to be a file on a disk."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=[json.dumps(CONFIG)])
+    writer.start()
+
+    assert read_config(str(pipe)) == CONFIG
+
+    writer.join()
 
 
 def test_a_file_that_is_no_rotation_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.engine.combat.kernels.agenda import cancel, schedule
-from node.engine.combat.kernels.channels import start_channel
+from node.engine.combat.kernels.channels import end_channel, start_channel
 from node.engine.combat.kernels.cooldowns import charge_ready_at, use_charge
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
@@ -28,6 +28,7 @@ from node.engine.combat.kernels.layout import (
     CASTS_NOW,
     CHANGED,
     CHANNEL_TICKS,
+    CHANNELING,
     CHARGES,
     COST,
     COST_FACTOR,
@@ -180,6 +181,20 @@ def interrupt(ints: Integers, caster: int) -> None:
     ints[caster + CASTING] = NOTHING
     ints[caster + CAST_ENDS] = ints[NOW]
     ints[CHANGED] = 1
+
+
+@rare
+def break_off(ints: Integers, caster: int) -> bool:
+    """Break off what cannot be cast on the way, and tell whether there was anything."""
+    cast, channelled = ints[caster + CASTING], ints[caster + CHANNELING]
+    stands_still = False
+    if cast != NOTHING and not ints[cast + WHILE_MOVING]:
+        interrupt(ints, caster)
+        stands_still = True
+    if channelled != NOTHING and not ints[channelled + WHILE_MOVING]:
+        end_channel(ints, caster)
+        stands_still = True
+    return stands_still
 
 
 @kernel

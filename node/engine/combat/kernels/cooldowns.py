@@ -55,14 +55,14 @@ def charge_ready_at(ints: Integers, reals: Reals, ability: int) -> int:
 
 @kernel
 def use_charge(ints: Integers, reals: Reals, ability: int) -> None:
-    """Spend a charge that is there."""
+    """Spend a charge; if it went during the cast, the next takes its full time from now on."""
     if ints[ability + COOLDOWN] == 0:
         return
     settle_charges(ints, reals, ability)
-    ints[ability + CHARGES] -= 1
     ints[ability + NOT_BEFORE] = ints[NOW] + ints[ability + BETWEEN]
-    if ints[ability + RECHARGE_AT] == NEVER:
+    if ints[ability + CHARGES] == 0 or ints[ability + RECHARGE_AT] == NEVER:
         ints[ability + RECHARGE_AT] = ints[NOW] + recharge_time(ints, reals, ability)
+    ints[ability + CHARGES] = max(0, ints[ability + CHARGES] - 1)
 
 
 @kernel

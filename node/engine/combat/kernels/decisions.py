@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actions import begin, interrupt
+from node.engine.combat.kernels.actions import begin, break_off, interrupt
 from node.engine.combat.kernels.actors import free_at, is_busy, look_at, look_later, start_moving
 from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.auras import remove_aura
@@ -197,6 +197,7 @@ def act(  # noqa: PLR0913, PLR0917 - the plain-array wall
             end_channel(ints, actor)
     elif operation == MOVE:
         start_moving(ints, actor, value_of(evaluate, ints, reals, line))
+        break_off(ints, actor)
     elif operation == RESET_SEQUENCE:
         ints[thing + POSITION] = 0
 
@@ -234,8 +235,8 @@ def look_again(ints: Integers, reals: Reals) -> None:
     ints[CHANGED] = 0
     for link in range(ints[FIRST_WATCHER], ints[END_WATCHER], LINK_SIZE):
         actor = ints[link + LISTENER]
-        if not ints[actor + ACTIVE] or not is_able(ints, actor):
-            continue
+        if not ints[actor + ACTIVE] or ints[actor + CHANNEL_LOOK] or not is_able(ints, actor):
+            continue  # who looks up from a channel does so in this very moment
         at = ints[actor + GCD_ENDS]
         if ints[actor + ACTS_IN_GCD]:
             at = ints[NOW]

@@ -10,7 +10,7 @@ from node.engine.combat.kernels.attacks import attack, miss
 from node.engine.combat.kernels.auras import apply_aura, copy_aura, instance, remove_stacks
 from node.engine.combat.kernels.cooldowns import add_charges, reduce_cooldown, start_cooldown
 from node.engine.combat.kernels.damage import hit, land, snapshot_of, take_snapshot
-from node.engine.combat.kernels.health import is_there
+from node.engine.combat.kernels.health import is_still_there, is_there
 from node.engine.combat.kernels.jit import each, kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
@@ -32,6 +32,7 @@ from node.engine.combat.kernels.layout import (
     EFFECT_CONDITION,
     EFFECT_SIZE,
     EVENT,
+    EVENT_DAMAGE,
     EVENT_MASK,
     EVENT_RAW,
     EXTRA_TICK,
@@ -116,7 +117,7 @@ def carry_out_pending(evaluate: Evaluate, ints: Integers, reals: Reals, sums: In
 
 @each("effect")
 def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame: int) -> None:
-    """Let a hit land that was on its way, if its target is still there."""
+    """Let a hit land that was on its way, if whom it is for is still there."""
     if ints[effect + MISSILE] != NOTHING:
         ints[ints[effect + MISSILE] + IN_FLIGHT] -= 1
         ints[CHANGED] = 1
@@ -124,7 +125,7 @@ def touch_down(ints: Integers, reals: Reals, sums: Integers, effect: int, frame:
         return
     if ints[frame + EVENT] == FAILS:
         miss(ints, reals, sums, effect)
-    elif is_there(ints, ints[TARGET]):
+    elif is_still_there(ints, ints[TARGET], ints[frame + EVENT_DAMAGE]):
         raw = reals[frame + EVENT_RAW]
         land(ints, reals, sums, effect, reals[frame + SCALE], raw, ints[frame + EVENT])
 

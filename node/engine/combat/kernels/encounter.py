@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actions import interrupt
+from node.engine.combat.kernels.actions import break_off
 from node.engine.combat.kernels.actors import look_at, start_moving
 from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.auras import end_aura
-from node.engine.combat.kernels.channels import end_channel
 from node.engine.combat.kernels.health import place_of
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
     ARRIVAL,
     AURA_SIZE,
     CAME_AT,
-    CASTING,
     CHANGED,
-    CHANNELING,
     DEPARTURE,
     END_AURA,
     END_HAPPENING,
@@ -42,7 +39,6 @@ from node.engine.combat.kernels.layout import (
     MOVES,
     NEXT_HAPPENING,
     NO_TARGET,
-    NOTHING,
     NOW,
     NUMBER_START,
     NUMBER_VALUE,
@@ -57,7 +53,6 @@ from node.engine.combat.kernels.layout import (
     TARGET_LEFT,
     TARGETS,
     TARGETS_THERE,
-    WHILE_MOVING,
 )
 from node.engine.combat.kernels.log import record
 
@@ -126,15 +121,7 @@ def run(ints: Integers, duration: int) -> None:
     player = ints[PLAYER]
     record(ints, MOVES, player, NO_TARGET, duration, 0)
     start_moving(ints, player, duration)
-    cast, channelled = ints[player + CASTING], ints[player + CHANNELING]
-    stands_still = False
-    if cast != NOTHING and not ints[cast + WHILE_MOVING]:
-        interrupt(ints, player)
-        stands_still = True
-    if channelled != NOTHING and not ints[channelled + WHILE_MOVING]:
-        end_channel(ints, player)
-        stands_still = True
-    if stands_still and ints[player + REACTION] > 0:
+    if break_off(ints, player) and ints[player + REACTION] > 0:
         look_at(ints, player, ints[NOW] + ints[player + REACTION])
 
 

@@ -39,6 +39,12 @@ def is_there(ints: Integers, number: int) -> bool:
 
 
 @kernel
+def is_still_there(ints: Integers, number: int, came_at: int) -> bool:
+    """Tell whether the enemy that came at that time can be reached, and no later one."""
+    return is_there(ints, number) and ints[place_of(ints, number) + CAME_AT] == came_at
+
+
+@kernel
 def suffer(ints: Integers, number: int, dealt: int) -> None:
     """Take a hit from the health of an enemy."""
     enemy = place_of(ints, number)

@@ -215,6 +215,7 @@ TRAVELS = 29  #: how long its missiles fly
 WHILE_MOVING = fact(30)
 CHANNEL_ATTACK = fact(31)  #: an effect that rolls whether the channel begins
 USABLE_TEST = fact(32)  #: condition without which it cannot be cast
+USABLE_WAKE = fact(33)  #: when time alone may change that condition
 WAITS = fact(34)  #: whether a charge, or health of the target, may keep it from being cast
 # reals:
 HEALTH_BELOW = fact(0)

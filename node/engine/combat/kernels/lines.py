@@ -85,6 +85,7 @@ def choose(evaluate: Evaluate, ints: Integers, reals: Reals, sums: Integers, act
     """Give the first eligible line with its target in `TARGET`, NOTHING when there is none."""
     if ints[actor + CONTROL] != NOTHING and not is_released(evaluate, ints, reals, actor):
         return controlled(evaluate, ints, reals, actor)
+    ints[TARGET] = ints[MAIN_TARGET]
     line = onward(ints, actor, ints[actor + FIRST_LINE])
     while line > NOTHING:
         line = consider(evaluate, ints, reals, sums, line)
@@ -136,16 +137,34 @@ def is_eligible(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, li
     """Tell whether a line can be done now."""
     if not ints[line + MULTITASKED] and is_busy(ints, actor):
         return False
-    if ints[line + LINE_CD] > 0 and ints[NOW] < line_ready_at(ints, line):
+    if rests(ints, line):
         return False
     if ints[line + OPERATION] != CAST:
         return is_wanted(evaluate, ints, reals, actor, line)
-    if not (is_castable(ints, reals, actor, line) and is_usable(evaluate, ints, reals, line)):
+    return is_castable(ints, reals, actor, line) and is_apt(evaluate, ints, reals, line)
+
+
+@kernel
+def rests(ints: Integers, line: int) -> bool:
+    """Tell whether the cooldown of its own keeps a line from being done."""
+    return ints[line + LINE_CD] > 0 and ints[NOW] < line_ready_at(ints, line)
+
+
+@kernel
+def is_apt(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> bool:
+    """Tell whether conditions let a line cast, and in `TARGET` at whom.
+
+    If they do not, what is read behind the line asks about the main target.
+    """
+    ints[TARGET] = ints[MAIN_TARGET]
+    if not is_usable(evaluate, ints, reals, line):
         return False
     if ints[line + AIM] == AT_MAIN:
-        ints[TARGET] = ints[MAIN_TARGET]
         return holds(evaluate, ints, reals, line)
-    return finds_target(evaluate, ints, reals, line)
+    if finds_target(evaluate, ints, reals, line):
+        return True
+    ints[TARGET] = ints[MAIN_TARGET]
+    return False
 
 
 @kernel
@@ -265,8 +284,11 @@ def pooled(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, line: i
     if not ints[line + FOR_NEXT]:
         return wanted
     following = line + LINE_SIZE
-    at = line_castable_from(ints, reals, actor, following)
-    if at > ints[NOW] or not holds(evaluate, ints, reals, following):
+    if rests(ints, following) or line_castable_from(ints, reals, actor, following) > ints[NOW]:
+        return 0
+    is_meant = is_apt(evaluate, ints, reals, following)
+    ints[TARGET] = ints[MAIN_TARGET]
+    if not is_meant:
         return 0
     return wanted + cost_of(ints, reals, ints[following + LINE_OBJECT])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from node.engine.combat.kernels.health import place_of
 from node.engine.combat.kernels.jit import kernel
 from node.engine.combat.kernels.later import postpone
 from node.engine.combat.kernels.layout import (
+    CAME_AT,
     EFFECT_SIZE,
     EVENT,
     EVENT_DAMAGE,
@@ -38,7 +40,7 @@ def depart(  # noqa: PLR0913, PLR0917 - the plain-array wall
     ints[frame + HEARING] = LANDS
     ints[frame + FRAME_AURA] = ints[ints[FRAME] + FRAME_AURA]
     ints[frame + EVENT] = outcome
-    ints[frame + EVENT_DAMAGE] = 0
+    ints[frame + EVENT_DAMAGE] = ints[place_of(ints, ints[TARGET]) + CAME_AT]  # who it is for
     ints[frame + EVENT_STACKS] = 0
     reals[frame + SCALE] = thousandths
     reals[frame + EVENT_RAW] = raw

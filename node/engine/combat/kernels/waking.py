@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from node.engine.combat.kernels.actions import affordable_at
 from node.engine.combat.kernels.actors import is_busy
 from node.engine.combat.kernels.agenda import TIME_SHIFT, next_event
-from node.engine.combat.kernels.cooldowns import charge_ready_at
 from node.engine.combat.kernels.jit import apart, each, kernel, rare
 from node.engine.combat.kernels.layout import (
     AIM,
@@ -21,6 +20,7 @@ from node.engine.combat.kernels.layout import (
     END,
     END_LINE,
     FIRST_LINE,
+    FOR_NEXT,
     GCD_ENDS,
     JUMP,
     LINE_ACTOR,
@@ -44,6 +44,7 @@ from node.engine.combat.kernels.layout import (
     STRICT_SEQUENCE,
     TARGET,
     TARGETS,
+    USABLE_WAKE,
     VALUE_WAKE,
     WAIT,
     WAIT_UNTIL,
@@ -55,6 +56,7 @@ from node.engine.combat.kernels.lines import (
     line_castable_from,
     line_ready_at,
     next_part,
+    off_cooldown_at,
     pooled,
     value_of_schedule,
 )
@@ -160,11 +162,16 @@ def eligible_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> 
     at = line_castable_from(ints, reals, actor, line)
     if at <= ints[NOW]:
         at = affordable_at(ints, reals, ints[line + LINE_OBJECT])
-    if at > ints[NOW]:
-        return at
+    return at if at > ints[NOW] else turns_at(evaluate, ints, reals, line)
+
+
+@kernel
+def turns_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> int:
+    """Give when time alone may change what the conditions of a line that casts come to."""
+    at = flips_at(evaluate, ints, reals, ints[ints[line + LINE_OBJECT] + USABLE_WAKE])
     if ints[line + AIM] == AT_MAIN:
-        return flips_at(evaluate, ints, reals, ints[line + WAKE])
-    return any_flips_at(evaluate, ints, reals, line)
+        return min(at, flips_at(evaluate, ints, reals, ints[line + WAKE]))
+    return min(at, any_flips_at(evaluate, ints, reals, line))
 
 
 @rare
@@ -206,7 +213,12 @@ def pooled_at(evaluate: Evaluate, ints: Integers, reals: Reals, actor: int, line
     wanted = pooled(evaluate, ints, reals, actor, line)
     if amount(ints, reals, resource) >= wanted:
         return NEVER
-    return max(ints[NOW] + 1, time_until(ints, reals, resource, wanted))
+    at = time_until(ints, reals, resource, wanted)
+    # what is wanted is rounded to thousandths, which may move the moment
+    at = min(at, flips_at(evaluate, ints, reals, ints[line + VALUE_WAKE]) - 1)
+    if ints[line + FOR_NEXT]:
+        at = min(at, turns_at(evaluate, ints, reals, line + LINE_SIZE))
+    return max(at, ints[NOW] + 1)
 
 
 @rare
@@ -215,7 +227,7 @@ def strictly_at(evaluate: Evaluate, ints: Integers, reals: Reals, line: int) -> 
     at = ints[NOW]
     for part in range(line + LINE_SIZE, ints[line + JUMP], LINE_SIZE):
         if ints[part + OPERATION] == CAST:
-            at = max(at, charge_ready_at(ints, reals, ints[part + LINE_OBJECT]))
+            at = max(at, off_cooldown_at(ints, reals, part))
     return at if at > ints[NOW] else eligible_at(evaluate, ints, reals, line + LINE_SIZE)
 
 
