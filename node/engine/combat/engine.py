@@ -15,6 +15,7 @@ from node.engine.combat.journal import replay
 from node.engine.combat.kernels.jit import is_checked
 from node.engine.combat.loop import event_loop
 from node.engine.combat.native import compiled
+from node.engine.combat.pruning import prune
 from node.engine.combat.schema import CONFIG
 from node.engine.combat.shapes import Report
 from node.engine.combat.spec import build
@@ -45,16 +46,13 @@ class CombatEngine:
 
     def validate(self, config: Mapping[str, Any]) -> list[Problem]:
         """List all that is wrong with a config; a rotation named by checksum is left out."""
-        report = Report()
-        CONFIG.check(config, "", report)
-        if report.problems:
-            return report.problems
-        world = World(config, report)
-        build(world)
-        rotation.check_pets(world)
-        if not _is_reference(config["rotation"]):
-            rotation.check(world, config["rotation"], report, "/rotation")
-        return report.problems
+        problems = _wrong_shapes(config)
+        if not problems:
+            return _wrong_names(config)
+        pruned = prune(config, _wrong_shapes, _instead())
+        if pruned is None:
+            return problems
+        return problems + pruned.elsewhere(_wrong_names(pruned.document))
 
     def warnings(
         self, config: Mapping[str, Any], documents: Mapping[str, str] | None = None
@@ -171,6 +169,37 @@ def _own(plan: Plan) -> CombatPlan:
     if not isinstance(plan, CombatPlan):
         raise TypeError("the plan belongs to another engine")
     return plan
+
+
+def _instead() -> dict[str, Any]:
+    """Give what may stand for all parts of a config but its spec, so that names can be checked."""
+    return {
+        **default_config(),
+        "player": {"stats": {}},
+        "target": {"armor": 0},
+        "rotation": {"name": "none", "actions": [{"wait": 1}]},
+        "spec": None,
+    }
+
+
+def _wrong_shapes(config: Any) -> list[Problem]:
+    """List what has not the shape of a config, whatever names stand in it."""
+    report = Report()
+    CONFIG.check(config, "", report)
+    if isinstance(config, dict) and "rotation" in config and not _is_reference(config["rotation"]):
+        rotation.SHAPE.check(config["rotation"], "/rotation", report)
+    return report.problems
+
+
+def _wrong_names(config: Mapping[str, Any]) -> list[Problem]:
+    """List what is wrong with a config of the right shape."""
+    report = Report()
+    world = World(config, report)
+    build(world)
+    rotation.check_pets(world)
+    if not _is_reference(config["rotation"]):
+        rotation.check(world, config["rotation"], report, "/rotation")
+    return report.problems
 
 
 def _next_size(size: int, seconds: float) -> int:

@@ -215,8 +215,9 @@ class Object:
             report.wrong_type(pointer, "an object", value)
             return
         shapes = {**self.required, **self.optional}
-        for name in self.required.keys() - value.keys():
-            report.add(pointer, f"{name!r} is missing")
+        for name in self.required:
+            if name not in value:
+                report.add(pointer, f"{name!r} is missing")
         for name, item in value.items():
             if name in shapes:
                 shapes[name].check(item, join(pointer, name), report)
@@ -337,5 +338,5 @@ class Kinds:
                 self.kinds[kind].check(value[kind], join(pointer, kind), report)
             else:
                 report.unknown(join(pointer, kind), self.what, kind, self.kinds)
-        for key in value.keys() & self.beside.keys():
+        for key in [key for key in value if key in self.beside]:
             self.beside[key].check(value[key], join(pointer, key), report)

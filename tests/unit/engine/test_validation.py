@@ -60,6 +60,43 @@ def test_every_problem_is_reported_at_once() -> None:
     assert found["/profile"].message == "'gcd_ms' is missing"
 
 
+def test_a_wrong_shape_hides_nothing_that_is_wrong_elsewhere() -> None:
+    """Names are checked too, at their places, but not those of what has the wrong shape."""
+    document = default_config()
+    spec, rotation = document["spec"], document["rotation"]
+    document["duration_ms"] = "long"
+    document["target"] = {"armor": "thick", "health": 5}
+    spec["abilities"]["kill_shot"]["effects"] = [
+        {"dmage": {"name": "boom"}},
+        {"apply": {"aura": "frenzi"}},
+    ]
+    spec["triggers"]["echo"] = {"on": {"boom": ["hit"]}, "effects": [{"dismiss": {"pet": "cat"}}]}
+    del spec["auras"]["frenzy"]["on"]
+    rotation["lists"]["rest"] = 5
+    rotation["actions"] = [{"cast": "kill_sot"}, {"call": "rest"}, {"call": "area"}]
+
+    assert set(problems(document)) == {
+        "/duration_ms",
+        "/target/armor",
+        "/spec/abilities/kill_shot/effects/0/dmage",
+        "/spec/abilities/kill_shot/effects/1/apply/aura",
+        "/spec/auras/frenzy",
+        "/spec/triggers/echo/effects/0/dismiss/pet",
+        "/rotation/lists/rest",
+        "/rotation/actions/0/cast",
+    }
+
+
+@pytest.mark.parametrize("depth", [200, 900])
+def test_a_deep_document_of_the_wrong_shape_is_refused(depth: int) -> None:
+    """However deep what has no place is, that is said of it."""
+    document = default_config()
+    for _ in range(depth):
+        document["extra"] = {"extra": document.get("extra", 1)}
+
+    assert set(problems(document)) == {"/extra"}
+
+
 @pytest.mark.parametrize(
     "document",
     [None, [], "text", 5, {}, {"engine": "combat"}, {"spec": None}, {"rotation": {"checksum": 1}}],
