@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from node.engine.combat.completion import Entities
     from node.engine.combat.image import IntArray, RealArray
 
-WORTH_SECONDS = 20.0  #: of simulating one document; to build its loop takes about half of that
+WORTH_SECONDS = 20.0  #: of simulating one document; to build its loop takes most of that
 SURE_SECONDS = 1.0  #: of simulating, after which it is known how fast that is
 ENOUGH_FIGHTS = 256  #: after which what never happened is so rare that a loop need not know it
 MOST_FIGHTS = 8192  #: in which it is tried
