@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from node.comparison import LUCK, names_of, verdict
+from node.comparison import names_of, verdict
 from node.engine.results import describe
 from node.markup import listed, page, plot, section, table
 from node.plots import Interval, intervals
@@ -80,7 +80,7 @@ def weights_page(rows: Sequence[Row], measure: str | None, about: Row) -> str:
             f"{row['mean']:,.4f}",
             f"{row['confidence_low']:,.4f} to {row['confidence_high']:,.4f}",
             "" if row["relative"] is None else f"{row['relative']:.3f}",
-            "" if row["significant"] else LUCK,
+            "" if row["significant"] else verdict(row),
         )
         for row in rows
     ]

@@ -65,7 +65,7 @@ def weights_table(rows: Sequence[Row], measure: str | None) -> RenderableType:
         shown.add_row(
             spoken(row["stat"]),
             f"{row['mean']:,.4f} ± {_HALF_WIDTH * row['standard_error']:,.4f}",
-            Text("" if row["significant"] else LUCK, style="yellow"),
+            Text("") if row["significant"] else _verdict(row),
             "" if row["relative"] is None else f"{row['relative']:.3f}",
             f"{row['apart']:g}",
         )

@@ -40,7 +40,11 @@ def weigh(config: Config, chosen: Sequence[str] = ()) -> list[Weighed]:
                 f"the player has no {name!r} to weigh",
                 advice=f"The player of this config has: {', '.join(sorted(stats))}.",
             )
-    return [_weighed(config, name) for name in chosen or stats if stats[name] > 0 or chosen]
+    return [
+        _weighed(config, name)
+        for name in dict.fromkeys(chosen or stats)
+        if stats[name] > 0 or chosen
+    ]
 
 
 def _weighed(config: Config, name: str) -> Weighed:

@@ -43,6 +43,7 @@ def test_a_stat_is_not_lowered_below_nothing() -> None:
 def test_chosen_stats_are_weighed_even_where_there_is_none() -> None:
     """A stat can be chosen that the player has nothing of, but not one that nobody knows."""
     assert [one.stat for one in weigh(CONFIG, ["mastery_rating"])] == ["mastery_rating"]
+    assert len(weigh(CONFIG, ["agility", "haste_rating", "agility"])) == 2
     with pytest.raises(ConfigurationError, match="no 'luck' to weigh") as caught:
         weigh(CONFIG, ["luck"])
     assert "agility" in str(caught.value.advice)

@@ -148,7 +148,9 @@ SPELLS = Family(
             "The same, but no less than its global cooldown.",
             lambda s: number(_ask(s, q.SPELL_EXECUTE_TIME)),
         ),
-        "usable": flag("It could be cast now.", _usable),
+        "usable": flag(
+            "It could be cast now; what it asks for itself (`usable`) is not looked at.", _usable
+        ),
         "range": amount("yards", "How far it reaches, 0 when its spec does not say.", _range),
         "in_range": flag("It reaches the target.", _in_range),
         "travel_time": amount(
