@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from node.engine.protocol import Replay
 
 NAME = "combat"
-VERSION = "0.3.2"
+VERSION = "0.3.3"
 SLICE_SECONDS = 0.05  #: how long kernels run before somebody may stop them
 FIRST_SLICE = 8
 

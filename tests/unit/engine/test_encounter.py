@@ -11,7 +11,8 @@ from tests.unit.engine.fights import config, counters, run, strike
 
 SWING = {"name": "swing", "period_ms": 1000, "effects": [strike()]}  # 1,000 each second, from 0
 SWEEP = {"name": "sweep", "period_ms": 1000, "effects": [{**strike(), "to": "all"}]}
-BOLT = {"cast_ms": 2000, "effects": [strike()]}
+HIT = strike()
+BOLT = {"cast_ms": 2000, "effects": [HIT]}
 
 
 def adds(at: float = 5, **more: Any) -> dict[str, Any]:
@@ -34,6 +35,29 @@ def test_adds_are_hit_while_they_are_there() -> None:
     assert found["target.3.ability.sweep.hits"] == 4
     assert found["ability.sweep.hits"] == 29
     assert found["fight.damage_milli"] == 29_000_000
+
+
+@pytest.mark.parametrize("reaction_ms", [0, 100])
+@pytest.mark.parametrize(
+    "spell", [BOLT, {"effects": [], "channel": {"ticks": 2, "period_ms": 1000, "effects": [HIT]}}]
+)
+def test_what_is_cast_at_an_enemy_that_goes_is_broken_off(
+    spell: dict[str, Any], reaction_ms: int
+) -> None:
+    """Begun 0.9 s before the first add leaves, it does nothing to the second, who comes then."""
+    line = {"cast": "spell", "target": 2, "if": {">=": ["combat.time", 4.1]}, "line_cd": 99}
+    document = config(
+        9000,
+        outside={"events": [adds(0, seconds=5, every=5)]},
+        abilities={"spell": spell, "cry": {"effects": []}},
+        rotation=[line, {"cast": "cry", "if": {">=": ["combat.time", 5]}}],
+    )
+    document["player"]["reaction_ms"] = reaction_ms
+    found = counters(document)
+
+    assert found["line.actions.0.spell.fired"] == 1
+    assert found["fight.damage_milli"] == 0
+    assert found["ability.cry.casts"] == 3  # from the end of the GCD on
 
 
 def test_adds_that_stay_are_there_to_the_end() -> None:

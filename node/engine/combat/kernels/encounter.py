@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.engine.combat.kernels.actions import break_off
+from node.engine.combat.kernels.actions import break_off, interrupt
 from node.engine.combat.kernels.actors import look_at, start_moving
 from node.engine.combat.kernels.agenda import cancel, schedule
 from node.engine.combat.kernels.auras import end_aura
+from node.engine.combat.kernels.channels import end_channel
 from node.engine.combat.kernels.health import place_of
 from node.engine.combat.kernels.jit import kernel, rare
 from node.engine.combat.kernels.layout import (
+    ACTOR_SIZE,
     ARRIVAL,
     AURA_SIZE,
     CAME_AT,
+    CAST_TARGET,
+    CASTING,
     CHANGED,
+    CHANNEL_TARGET,
+    CHANNELING,
     DEPARTURE,
+    END_ACTOR,
     END_AURA,
     END_HAPPENING,
     END_TARGET_NUMBER,
     ENDS_WITH_DEATH,
+    FIRST_ACTOR,
     FIRST_AURA,
     FIRST_TARGET_NUMBER,
     HAPPENING_SIZE,
@@ -39,6 +47,7 @@ from node.engine.combat.kernels.layout import (
     MOVES,
     NEXT_HAPPENING,
     NO_TARGET,
+    NOTHING,
     NOW,
     NUMBER_START,
     NUMBER_VALUE,
@@ -112,7 +121,22 @@ def let_go(ints: Integers, reals: Reals, sums: Integers, number: int, how: int) 
     for aura in range(ints[FIRST_AURA], ints[END_AURA], AURA_SIZE):
         if ints[aura + ON_TARGET] == number and ints[aura + STACKS] > 0:
             end_aura(ints, reals, sums, aura)
+    lose_sight(ints, number)
     ints[CHANGED] = 1
+
+
+@kernel
+def lose_sight(ints: Integers, number: int) -> None:
+    """Break off what is cast or channelled at an enemy that is gone."""
+    for actor in range(ints[FIRST_ACTOR], ints[END_ACTOR], ACTOR_SIZE):
+        casts = ints[actor + CASTING] != NOTHING and ints[actor + CAST_TARGET] == number
+        channels = ints[actor + CHANNELING] != NOTHING and ints[actor + CHANNEL_TARGET] == number
+        if casts:
+            interrupt(ints, actor)
+        if channels:
+            end_channel(ints, actor)
+        if (casts or channels) and ints[actor + REACTION] > 0:
+            look_at(ints, actor, ints[NOW] + ints[actor + REACTION])
 
 
 @kernel
