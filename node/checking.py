@@ -54,7 +54,8 @@ def check_document(source: str, against: str) -> Checked:
         return Checked("config", tuple(_problems(default_config(source))))
     document, problems = _read(path)
     if not isinstance(document, dict):
-        problems.append(Problem("", "a document is an object"))
+        if document is not None or not problems:  # what is not JSON is no other thing either
+            problems.append(Problem("", "a document is an object"))
         return Checked("config", tuple(problems))
     kind = kind_of(document)
     config = {"config": _config, "spec": _of_spec, "rotation": _of_rotation}[kind](

@@ -97,6 +97,13 @@ def test_warnings_do_not_refuse(shell: Shell, tmp_path: Path) -> None:
     assert {problem["severity"] for problem in found.values()} == {"warning"}
 
 
+def test_what_is_not_json_is_one_problem(shell: Shell, tmp_path: Path) -> None:
+    """Nothing else is said of what could not be read."""
+    values = {"source": written(tmp_path / "x.json", '{"a":')}
+
+    assert len(shell.call(COMMAND, values, as_json=True).json["problems"]) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
