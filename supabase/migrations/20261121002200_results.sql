@@ -261,6 +261,10 @@ begin
   if jsonb_typeof(result_problem.result) is distinct from 'object' then
     return 'malformed';
   end if;
+  -- two hundred times what engines write; names of a node's own would swell what is merged
+  if pg_column_size(result_problem.result) > 1048576 then
+    return 'size';
+  end if;
   if result_problem.result - array[
     'schema', 'engine', 'engine_version', 'iterations', 'primary', 'metrics', 'counters', 'extremes'
   ] <> '{}' then

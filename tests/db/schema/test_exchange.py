@@ -205,6 +205,7 @@ WRONG: Final = (
     (_set("counters.casts", "12"), "counters"),
     (_set("counters.casts", str(10**30)), "counters"),
     (_set("counters.casts", {}), "counters"),
+    (_set("counters", {f"ability.{number}.casts": 1 for number in range(50_000)}), "size"),
     (_set("extremes", None), "extremes"),
     (_set("extremes.shot", 1), "extremes"),
     (_set("extremes.shot.min", -1), "extremes"),
