@@ -76,6 +76,24 @@ $$;
 comment on function private.nodes_for_job(public.sim_jobs) is
 'Every node that may serve the job, and what it does instead.';
 
+create function private.owners_for_job(job public.sim_jobs)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select count(distinct nodes.user_id)
+    from private.nodes_for_job(owners_for_job.job) as admitted
+    join public.nodes on nodes.id = admitted.node_id
+  );
+end;
+$$;
+
+comment on function private.owners_for_job(public.sim_jobs) is
+'How many owners have nodes that may serve the job, whatever those do now.';
+
 create function private.checks_of_job(job public.sim_jobs)
 returns jsonb
 language plpgsql
@@ -85,6 +103,7 @@ as $$
 declare
   v_held bigint;
   v_open bigint;
+  v_owners bigint;
 begin
   select count(*), count(*) filter (where checks.open > 0) into v_held, v_open
   from private.checks
@@ -93,11 +112,18 @@ begin
     return '[]'::jsonb;
   end if;
   if (checks_of_job.job).replication > 1 then
+    v_owners := private.owners_for_job(checks_of_job.job);
     return jsonb_build_array(private.reason('replicas', format(
       'It asks that nodes of %s owners agree on each part: %s part(s) wait for the result of '
       'another owner''s node, and %s of them for a node that takes them.',
       (checks_of_job.job).replication, v_held, v_open
-    )));
+    ) || case
+      when v_owners < (checks_of_job.job).replication then format(
+        ' It cannot end before others share their nodes with you: those of %s owner(s) may serve '
+        'it.', v_owners
+      )
+      else ''
+    end));
   end if;
   return jsonb_build_array(private.reason('checks', format(
     'Results are checked by chance, and those of new nodes always: %s part(s) wait until another '

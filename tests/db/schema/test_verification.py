@@ -821,6 +821,10 @@ def test_a_job_says_that_it_waits_for_another_owner(pool: Pool) -> None:
     told = reasons(user.call("explain_job", id=job["id"]))
     assert list(told) == ["free", "replicas"]
     assert told["replicas"].startswith("It asks that nodes of 2 owners agree on each part: 1 part")
+    assert "those of 1 owner(s) may serve it" in told["replicas"]
+    pool.share_with_everybody(pool.node())
+    told = reasons(user.call("explain_job", id=job["id"]))
+    assert "may serve it" not in told["replicas"]
 
 
 def test_a_liar_and_its_jobs_say_so(pool: Pool) -> None:
