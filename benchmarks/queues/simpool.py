@@ -93,6 +93,11 @@ def remember(database: TestDatabase, quantity: int) -> None:
         connection.execute(
             "update public.sim_jobs set status = 'completed', result = '{}', completed_at = now()"
         )
+    # so long ago that Postgres has done what it does afterwards, too
+    with database.connect_as_admin() as connection:
+        connection.autocommit = True
+        connection.execute("vacuum (analyze) public.sim_chunks")
+        connection.execute("checkpoint")
 
 
 def drain(database: TestDatabase, worker: int, batch: int) -> int:
