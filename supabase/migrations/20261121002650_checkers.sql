@@ -404,6 +404,24 @@ $$;
 comment on function private.dispatch_checks(uuid, integer) is
 'Pushes checks to nodes that wait and may serve the job. Waits for nobody.';
 
+create function private.jobs_of_finished(finished jsonb)
+returns setof uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return query
+  select distinct chunks.job_id
+  from private.find_chunks(array(
+    select (items.item ->> 'chunk_id')::uuid
+    from jsonb_array_elements(jobs_of_finished.finished) as items (item)
+  )) as chunks;
+end;
+$$;
+
+comment on function private.jobs_of_finished(jsonb) is 'The jobs of what a node hands in.';
+
 create function private.wake_checkers(finished jsonb)
 returns void
 language plpgsql
@@ -414,17 +432,11 @@ begin
   if exists (select from private.idle_nodes) and exists (
     select from private.checks where checks.open > 0
   ) then
-    perform private.dispatch_checks(jobs.job_id, settings.dispatch_nodes_per_exchange)
-    from (
-      select distinct chunks.job_id
-      from private.find_chunks(array(
-        select (items.item ->> 'chunk_id')::uuid
-        from jsonb_array_elements(wake_checkers.finished) as items (item)
-      )) as chunks
-    ) as jobs
+    perform private.dispatch_checks(jobs.id, settings.dispatch_nodes_per_exchange)
+    from private.jobs_of_finished(wake_checkers.finished) as jobs (id)
     cross join private.settings
     where exists (
-      select from private.checks where checks.job_id = jobs.job_id and checks.open > 0
+      select from private.checks where checks.job_id = jobs.id and checks.open > 0
     );
   end if;
 end;

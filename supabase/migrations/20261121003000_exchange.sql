@@ -322,13 +322,10 @@ set search_path = ''
 as $$
 begin
   return array(
-    select distinct chunks.job_id
-    from private.find_chunks(array(
-      select (items.item ->> 'chunk_id')::uuid
-      from jsonb_array_elements(jobs_to_run_again.finished) as items (item)
-    )) as chunks
+    select jobs.id
+    from private.jobs_of_finished(jobs_to_run_again.finished) as jobs (id)
     where exists (
-      select from private.reopened_ranges as ranges where ranges.job_id = chunks.job_id
+      select from private.reopened_ranges as ranges where ranges.job_id = jobs.id
     )
   );
 end;
